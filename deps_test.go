@@ -1,0 +1,25 @@
+package fastmcpauth_test
+
+import (
+	_ "charm.land/bubbles/v2/progress"
+	_ "charm.land/bubbletea/v2"
+	_ "charm.land/fang/v2"
+	_ "charm.land/lipgloss/v2"
+	_ "github.com/coreos/go-oidc/v3/oidc"
+	_ "github.com/go-jose/go-jose/v4/jwt"
+	_ "github.com/google/jsonschema-go/jsonschema"
+	_ "github.com/joho/godotenv"
+	_ "github.com/knadh/koanf/parsers/yaml"
+	_ "github.com/knadh/koanf/providers/confmap"
+	_ "github.com/knadh/koanf/v2"
+	_ "github.com/modelcontextprotocol/go-sdk/auth/extauth"
+	_ "github.com/modelcontextprotocol/go-sdk/mcp"
+	_ "github.com/rivo/uniseg"
+	_ "github.com/rogpeppe/go-internal/testscript"
+	_ "github.com/spf13/cobra/doc"
+	_ "golang.org/x/net/http2"
+	_ "golang.org/x/oauth2/clientcredentials"
+	_ "golang.org/x/sync/singleflight"
+	_ "golang.org/x/term"
+	_ "golang.org/x/time/rate"
+)
