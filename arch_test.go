@@ -1,0 +1,146 @@
+package fastmcpauth_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/fastmcp-auth/fastmcp-auth/"
+
+// plan says which rooms of the house each room may enter. Read it bottom-up: the ground floor knows only who is calling,
+// the front door knows only the hall. Tests may enter any room. The serving half and the calling half meet in the hall.
+var plan = map[string][]string{
+	"cmd/fastmcp-auth": {"internal/cli"},
+
+	// the hall
+	"internal/cli": {"internal/app", "internal/config", "internal/telemetry", "internal/tui", "client", "client/signin", "devidp"},
+
+	// the serving half
+	"internal/app": {"internal/config", "internal/telemetry", "internal/mcpserver", "internal/toolbox", "internal/tools",
+		"bearer", "devidp", "policy", "idp", "oauth", "identity"},
+	"internal/mcpserver": {"internal/toolbox", "bearer", "identity"},
+	"internal/toolbox":   {"policy", "identity"},
+	"internal/tools":     {"internal/toolbox"},
+	"internal/config":    {"idp"},
+	"internal/telemetry": {},
+	"bearer":             {"idp", "oauth", "identity"},
+	"devidp":             {"idp", "oauth"},
+
+	// the calling half
+	"internal/tui":  {},
+	"client":        {"oauth"},
+	"client/signin": {"idp", "oauth"},
+
+	// the ground floor
+	"idp":      {"identity", "oauth"},
+	"policy":   {"identity"},
+	"oauth":    {},
+	"identity": {},
+}
+
+// fences keep a heavy dependency in the rooms that need it.
+var fences = map[string][]string{
+	"github.com/spf13/cobra": {"internal/cli"},
+	"charm.land/fang":        {"internal/cli"},
+	"charm.land/bubbletea":   {"internal/tui"},
+	"github.com/knadh/koanf": {"internal/config"},
+	"github.com/modelcontextprotocol/": {"bearer", "client", "internal/toolbox", "internal/tools", "internal/mcpserver",
+		"examples/official-sdk"},
+}
+
+func TestPlan(t *testing.T) {
+	house := imports(t)
+	for room, imps := range house {
+		allowed, planned := plan[room]
+		if !planned {
+			t.Errorf("%s is not on the plan: give it a row in arch_test.go", room)
+		}
+		for _, imp := range imps {
+			if other, ours := strings.CutPrefix(imp, module); ours && !slices.Contains(allowed, other) {
+				t.Errorf("%s may not import %s", room, other)
+			}
+			for prefix, rooms := range fences {
+				if strings.HasPrefix(imp, prefix) && !slices.Contains(rooms, room) {
+					t.Errorf("%s may not import %s: only %v may", room, imp, rooms)
+				}
+			}
+		}
+	}
+	for room := range plan {
+		if house[room] == nil {
+			t.Errorf("%s is on the plan but not in the house", room)
+		}
+	}
+}
+
+// TestMapNamesEveryRoom holds the README's map against the plan: each room has its sentence.
+func TestMapNamesEveryRoom(t *testing.T) {
+	readme := contents(t, "README.md")
+	for room := range plan {
+		if !strings.Contains(readme, room+"/") {
+			t.Errorf("the README's map does not name %s/", room)
+		}
+	}
+}
+
+// TestOnlyMainExits and only config reads the environment: the two powers that would otherwise hide anywhere.
+func TestOnlyMainExits(t *testing.T) {
+	powers := map[string]string{
+		"os.Exit(": "cmd/fastmcp-auth", "log.Fatal": "cmd/fastmcp-auth",
+		"os.Getenv(": "internal/config", "os.LookupEnv(": "internal/config", "os.Environ(": "internal/config",
+	}
+	walk(t, ".go", func(name, text string) {
+		room := path.Dir(filepath.ToSlash(name))
+		if strings.HasSuffix(name, "_test.go") || strings.HasPrefix(room, "examples/") {
+			return
+		}
+		for power, owner := range powers {
+			if room != owner && strings.Contains(text, power) {
+				t.Errorf("%s uses %s): only %s may", name, power, owner)
+			}
+		}
+	})
+}
+
+// imports reads what each folder's Go files import, tests left out. It reads the files itself, not through the go
+// command, so that the test cache notices when one changes.
+func imports(t *testing.T) map[string][]string {
+	found := map[string][]string{}
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (name == "examples" || skipped(d.Name())):
+			return filepath.SkipDir
+		case d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		room := path.Dir(filepath.ToSlash(name))
+		if found[room] == nil {
+			found[room] = []string{}
+		}
+		for _, spec := range file.Imports {
+			imp, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			found[room] = append(found[room], imp)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
