@@ -1,0 +1,34 @@
+# Every target sets up what it needs by itself. `make help` lists them.
+SHELL       := /bin/bash
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+BINARY      := bin/fastmcp-auth
+NPM         := $(shell command -v npm)
+export CGO_ENABLED ?= 1
+
+.PHONY: help demo test check bench build
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/fastmcp-auth
+	go build -trimpath -ldflags "-s -w" -o $(BINARY) ./cmd/fastmcp-auth
+
+demo: ## sign in, call a protected tool with live progress, see two refusals (ARGS="--once --yes" ends by itself)
+	@go build -o $(BINARY) ./cmd/fastmcp-auth
+	@$(BINARY) demo $(ARGS)
+
+test: ## run every test with the race detector, against real parties too
+	@if [ -z "$(NPM)" ]; then \
+	  echo "left out: MCP Inspector and the TypeScript client (interop/), because npm is missing. Install Node.js and npm to run them."; \
+	  if [ "$$CI" = true ]; then exit 1; fi; fi
+	FASTMCP_AUTH_INTEGRATION=$(if $(NPM),1,) go test -race ./...
+
+check: ## formatting, vet, staticcheck, generated pages
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	  if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go test -run 'TestPlan|TestMap|TestGoSnippets|TestLinks|TestOnlyMain|TestReferencePages' . ./internal/...
+
+bench: ## benchmarks of the hot path, with allocations
+	go test -run '^$$' -bench . -benchmem ./bearer/ ./policy/
