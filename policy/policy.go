@@ -1,0 +1,134 @@
+// Package policy decides who may call which tool.
+//
+// It is pure: a decision depends on the identity, the name of the operation and the rules, and on nothing else. It
+// reads no token, keeps no state, logs nothing and asks nobody. An operation is a tool by its name or a resource by
+// its URI.
+//
+//	Rules     which scopes each operation needs, as data    rules.go
+//	Decide    the decision, with its reason                 policy.go
+//
+// A person's token must carry the scopes of the operation, or the broad scope that implies them all. A program that
+// calls in its own name often has no scopes: Microsoft Entra ID gives it application roles instead. For such an
+// identity (identity.App) a role with the scope's name counts as the scope, and so does each of Rules.AppRoles as the
+// broad scope. A person's roles never stand in for a scope: the scope says what the person let the program do.
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/fastmcp-auth/fastmcp-auth/identity"
+)
+
+// Effect is what a decision says.
+type Effect int
+
+// The zero Effect denies, so that a decision nobody made opens nothing.
+const (
+	Deny       Effect = iota // the caller may not, and no scope would change it
+	NeedsScope               // the caller may, once the token carries Decision.Scopes
+	Allow                    // the caller may
+)
+
+// String returns "deny", "needs_scope" or "allow".
+func (e Effect) String() string {
+	switch e {
+	case Allow:
+		return "allow"
+	case NeedsScope:
+		return "needs_scope"
+	default:
+		return "deny"
+	}
+}
+
+// Decision is the answer to one question, with its reason. The zero Decision denies.
+type Decision struct {
+	Effect Effect
+	// Reason is one safe sentence for logs and for the error_description of a challenge: it names scopes and the
+	// operation, never the caller.
+	Reason string
+	// Rule names what decided: "open", "broad scope", "scopes", "app role", "nobody signed in", "no rule".
+	Rule string
+	// Scopes are all scopes the operation needs, held or not, so that one challenge asks for everything at once.
+	Scopes []string
+}
+
+// Policy decides. It does not change once made, so it may be shared between goroutines. The zero Policy and a nil
+// *Policy deny everything.
+type Policy struct {
+	open     bool
+	scopes   map[string][]string
+	broad    string
+	appRoles []string
+}
+
+// New returns the policy of rules. It refuses rules that could not be meant: an empty name, an operation without
+// scopes, a scope that RFC 6749, section 3.3 does not allow.
+func New(rules Rules) (*Policy, error) {
+	if err := rules.check(); err != nil {
+		return nil, err
+	}
+	p := &Policy{scopes: maps.Clone(rules.Scopes), broad: rules.Broad, appRoles: slices.Clone(rules.AppRoles)}
+	for name, scopes := range p.scopes {
+		p.scopes[name] = slices.Clone(scopes)
+	}
+	return p, nil
+}
+
+// Open returns the policy of a server without sign-in: it allows everyone everything, nobody included.
+func Open() *Policy { return &Policy{open: true} }
+
+// IsOpen reports whether the policy asks for no sign-in at all.
+func (p *Policy) IsOpen() bool { return p != nil && p.open }
+
+// Scopes returns the scopes the operation needs, or nil when no scope opens it. The caller must not change them.
+func (p *Policy) Scopes(operation string) []string {
+	if p == nil || p.open {
+		return nil
+	}
+	if scopes, ok := p.scopes[operation]; ok {
+		return scopes
+	}
+	if p.broad == "" {
+		return nil
+	}
+	return []string{p.broad}
+}
+
+// Decide says whether id may call operation, the name of a tool or the URI of a resource. An operation without a rule
+// needs the broad scope. A nil id is somebody who did not sign in.
+func (p *Policy) Decide(id *identity.Identity, operation string) Decision {
+	if p == nil {
+		return Decision{Reason: "there is no policy", Rule: "no rule"}
+	}
+	if p.open {
+		return Decision{Effect: Allow, Reason: "the server runs without sign-in", Rule: "open"}
+	}
+	scopes := p.Scopes(operation)
+	if id == nil {
+		return Decision{Reason: "nobody is signed in", Rule: "nobody signed in", Scopes: scopes}
+	}
+	if len(scopes) == 0 {
+		return Decision{Reason: fmt.Sprintf("no rule opens %q", operation), Rule: "no rule"}
+	}
+	if p.broad != "" && holds(id, p.broad) {
+		return Decision{Effect: Allow, Reason: fmt.Sprintf("the token carries %q, which opens everything", p.broad), Rule: "broad scope", Scopes: scopes}
+	}
+	if !slices.ContainsFunc(scopes, func(s string) bool { return !holds(id, s) }) {
+		return Decision{Effect: Allow, Reason: "the token carries the scopes of the operation", Rule: "scopes", Scopes: scopes}
+	}
+	if id.Kind == identity.App {
+		if i := slices.IndexFunc(p.appRoles, id.HasRole); i >= 0 {
+			return Decision{Effect: Allow, Reason: fmt.Sprintf("the program has the application role %q", p.appRoles[i]), Rule: "app role", Scopes: scopes}
+		}
+	}
+	return Decision{Effect: NeedsScope, Reason: fmt.Sprintf("%s needs the scope %s", operation, strings.Join(scopes, " ")), Rule: "scopes", Scopes: scopes}
+}
+
+// holds reports whether the token carries scope: as a scope, or for a program also as an application role.
+func holds(id *identity.Identity, scope string) bool {
+	return id.HasScope(scope) || id.Kind == identity.App && id.HasRole(scope)
+}
