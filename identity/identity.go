@@ -50,7 +50,7 @@ type Identity struct {
 }
 
 // Key names the caller stably and uniquely: what sessions, limits and handles are bound to. Two identities with the
-// same key are the same principal at the same program's hands.
+// same key are the same person, or the same program, whichever token each was read from. A nil Identity has no key.
 func (id *Identity) Key() string {
 	if id == nil {
 		return ""
