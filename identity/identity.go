@@ -63,7 +63,9 @@ func (id *Identity) Key() string {
 }
 
 // HasScope reports whether the token carries scope, exactly.
-func (id *Identity) HasScope(scope string) bool { return id != nil && slices.Contains(id.Scopes, scope) }
+func (id *Identity) HasScope(scope string) bool {
+	return id != nil && slices.Contains(id.Scopes, scope)
+}
 
 // HasRole reports whether the token carries role, exactly.
 func (id *Identity) HasRole(role string) bool { return id != nil && slices.Contains(id.Roles, role) }
