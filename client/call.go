@@ -1,0 +1,81 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"sync"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// Progress is how far a running call is, as the server tells it.
+type Progress struct {
+	Tool    string  // the tool that was called
+	Done    float64 // grows with each report
+	Total   float64 // what Done is a part of; 0 means unknown
+	Message string  // the server's words, which may hold anything; may be empty
+}
+
+// running is a call that still hears its progress.
+type running struct {
+	tool string
+	hear func(Progress)
+
+	mu    sync.Mutex
+	ended bool
+}
+
+// Call runs the tool called name with args, which must encode to a JSON object; nil means no arguments. onProgress
+// hears the reports of the server, one at a time and never after Call has returned; nil means the session's own
+// function. A report that races with the result may be lost.
+//
+// When ctx ends, so does the call, at the server too. A tool that answers with an error of its own is a result with
+// IsError, not an error.
+func (s *Session) Call(ctx context.Context, name string, args any, onProgress func(Progress)) (*mcp.CallToolResult, error) {
+	if onProgress == nil {
+		onProgress = s.onProgress
+	}
+	params := &mcp.CallToolParams{Name: name, Arguments: args}
+	if onProgress != nil {
+		token := rand.Text()
+		params.SetProgressToken(token)
+		defer s.listen(token, &running{tool: name, hear: onProgress})()
+	}
+	result, err := s.session.CallTool(ctx, params)
+	if err != nil {
+		return nil, s.explain(fmt.Sprintf("call %q", name), err)
+	}
+	return result, nil
+}
+
+// listen lets r hear the reports for token until the function it returns is called.
+func (s *Session) listen(token string, r *running) (stop func()) {
+	s.mu.Lock()
+	s.calls[token] = r
+	s.mu.Unlock()
+	return func() {
+		s.mu.Lock()
+		delete(s.calls, token)
+		s.mu.Unlock()
+		r.mu.Lock()
+		r.ended = true
+		r.mu.Unlock()
+	}
+}
+
+// progressed hands a report to the call it belongs to. A report for no call of ours is dropped.
+func (s *Session) progressed(_ context.Context, req *mcp.ProgressNotificationClientRequest) {
+	token, _ := req.Params.ProgressToken.(string)
+	s.mu.Lock()
+	r := s.calls[token]
+	s.mu.Unlock()
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.ended {
+		r.hear(Progress{Tool: r.tool, Done: req.Params.Progress, Total: req.Params.Total, Message: req.Params.Message})
+	}
+}

@@ -1,0 +1,175 @@
+// Package client calls a protected MCP server, signing in when asked.
+//
+// It speaks both protocol eras through the official SDK and does the authorization itself, to the letter of the
+// specification. It keeps no token beyond the session and opens no browser: how a person signs in is a [SignIn], such
+// as the flows of package signin.
+//
+//	connect, list, read       one session with one server              client.go
+//	call                      a tool with its progress                 call.go
+//	authorize                 401 becomes a sign-in, then once more    authorize.go
+//	sign in                   what a way of signing in is told         signin.go
+//	discover                  RFC 9728, then RFC 8414 or OIDC          discover.go
+//	fetch                     strangers' documents, bounded            fetch.go
+//	refusals                  what callers branch on                   errors.go
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"golang.org/x/oauth2"
+)
+
+// Options says how to call a server. The zero value calls a server that asks nobody to sign in.
+type Options struct {
+	// HTTPClient lends its Transport (proxy, TLS) to every request; nil means http.DefaultTransport. Its Timeout,
+	// CheckRedirect and Jar are not used: calls last as long as their context, and no token follows a redirect.
+	HTTPClient *http.Client
+	// SignIn is asked for tokens when the server answers 401; nil means that a 401 is an [UnauthorizedError].
+	SignIn SignIn
+	// Token gives the tokens to begin with; nil means none, until SignIn brings some. They must have been issued for
+	// this server.
+	Token oauth2.TokenSource
+	// ClientName and ClientVersion name the program to the server; empty means "fastmcp-auth" and "dev".
+	ClientName, ClientVersion string
+	// ProtocolVersion is the MCP revision to begin with, such as "2025-11-25"; empty means the newest. The server may
+	// lower it.
+	ProtocolVersion string
+	// OnProgress hears the progress of calls that bring no function of their own; nil means nobody does.
+	OnProgress func(Progress)
+	// Logger hears what the protocol layer has to say; nil means silence.
+	Logger *slog.Logger
+}
+
+// What a server may list, over all pages together.
+const (
+	maxItems = 10_000
+	maxPages = 1_000
+)
+
+// Session is a conversation with one server. It is safe for concurrent use. Close it when done.
+type Session struct {
+	session    *mcp.ClientSession
+	auth       *authorizer
+	onProgress func(Progress)
+
+	mu    sync.Mutex
+	calls map[string]*running // by progress token
+}
+
+// Connect opens a session with the MCP server at the http or https URL server, signing in if the server asks for it
+// and o.SignIn can. A token, given or obtained, goes only to exactly this URL, and over plain http only to this machine.
+//
+// The error is, or wraps, [*UnauthorizedError], [*ScopeError], [*DiscoveryError], [*RedirectError] or what SignIn
+// returned when authorization is at fault.
+func Connect(ctx context.Context, server string, o Options) (*Session, error) {
+	a, err := newAuthorizer(server, o)
+	if err != nil {
+		return nil, err
+	}
+	s := &Session{auth: a, onProgress: o.OnProgress, calls: map[string]*running{}}
+	c := mcp.NewClient(&mcp.Implementation{
+		Name:    orElse(o.ClientName, "fastmcp-auth"),
+		Version: orElse(o.ClientVersion, "dev"),
+	}, &mcp.ClientOptions{
+		Logger:                      o.Logger,
+		Capabilities:                &mcp.ClientCapabilities{},
+		ProgressNotificationHandler: s.progressed,
+	})
+	transport := &mcp.StreamableClientTransport{
+		Endpoint:             a.server,
+		HTTPClient:           &http.Client{Transport: a, CheckRedirect: refuseRedirect},
+		DisableStandaloneSSE: true,
+	}
+	defer a.connected()
+	s.session, err = c.Connect(ctx, transport, &mcp.ClientSessionOptions{ProtocolVersion: o.ProtocolVersion})
+	if err != nil {
+		return nil, s.explain("connect to "+a.server, err)
+	}
+	return s, nil
+}
+
+// Server says who answered: the server's name, version, protocol revision and instructions, in its own words.
+func (s *Session) Server() *mcp.InitializeResult { return s.session.InitializeResult() }
+
+// TokenSource gives the tokens of the session, or nil while nobody is signed in.
+func (s *Session) TokenSource() oauth2.TokenSource {
+	source, _ := s.auth.current()
+	return source
+}
+
+// Tools lists what the caller may call, from all pages.
+func (s *Session) Tools(ctx context.Context) ([]*mcp.Tool, error) {
+	tools, err := collect(func(cursor string) ([]*mcp.Tool, string, error) {
+		page, err := s.session.ListTools(ctx, &mcp.ListToolsParams{Cursor: cursor})
+		if err != nil {
+			return nil, "", err
+		}
+		return page.Tools, page.NextCursor, nil
+	})
+	return tools, s.explain("list tools", err)
+}
+
+// Resources lists what the caller may read, from all pages.
+func (s *Session) Resources(ctx context.Context) ([]*mcp.Resource, error) {
+	resources, err := collect(func(cursor string) ([]*mcp.Resource, string, error) {
+		page, err := s.session.ListResources(ctx, &mcp.ListResourcesParams{Cursor: cursor})
+		if err != nil {
+			return nil, "", err
+		}
+		return page.Resources, page.NextCursor, nil
+	})
+	return resources, s.explain("list resources", err)
+}
+
+// Read fetches the resource with the given URI.
+func (s *Session) Read(ctx context.Context, uri string) (*mcp.ReadResourceResult, error) {
+	result, err := s.session.ReadResource(ctx, &mcp.ReadResourceParams{URI: uri})
+	return result, s.explain("read "+uri, err)
+}
+
+// Close ends the session, at the server too where it keeps one. It waits for running calls; cancel their contexts
+// first to be quick.
+func (s *Session) Close() error { return s.session.Close() }
+
+// explain shortens err to the refusal of ours that it carries, if any: the layers between say nothing a caller needs.
+func (s *Session) explain(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var ours *refusal
+	if errors.As(err, &ours) {
+		return ours.err
+	}
+	return fmt.Errorf("client: %s: %w", doing, err)
+}
+
+// collect joins the pages of a list.
+func collect[T any](page func(cursor string) ([]T, string, error)) ([]T, error) {
+	var all []T
+	for cursor, n := "", 0; ; n++ {
+		items, next, err := page(cursor)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, items...)
+		if len(all) > maxItems || n > maxPages {
+			return nil, fmt.Errorf("the server lists more than %d on %d pages", maxItems, maxPages)
+		}
+		if cursor = next; cursor == "" {
+			return all, nil
+		}
+	}
+}
+
+func orElse(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}

@@ -1,0 +1,89 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/fastmcp-auth/fastmcp-auth/oauth"
+)
+
+// ErrSignInNeeded means that no token can be had without signing in again. A token source returns it, or an error that
+// wraps it, when its refresh token is dead.
+var ErrSignInNeeded = errors.New("client: sign-in needed")
+
+// UnauthorizedError is a 401 that no sign-in could mend: nobody can sign in, or the server refuses the very token it
+// asked for.
+type UnauthorizedError struct {
+	Server    string
+	Challenge *oauth.Challenge // nil when the server sent none for bearer tokens
+	Refused   bool             // a token was sent and refused
+}
+
+// Error says whether a token is missing or was refused, in the server's words where it gave some.
+func (e *UnauthorizedError) Error() string {
+	if !e.Refused {
+		return "client: " + e.Server + " asks to sign in"
+	}
+	return "client: " + e.Server + " refuses the token" + inWords(e.Challenge)
+}
+
+// Is reports that an UnauthorizedError is an [ErrSignInNeeded].
+func (e *UnauthorizedError) Is(target error) bool { return target == ErrSignInNeeded }
+
+// ScopeError is a 403 insufficient_scope (RFC 6750, section 3.1): the token is good, but it lacks scopes.
+type ScopeError struct {
+	Server    string
+	Challenge *oauth.Challenge // never nil; its Scopes name all that the operation needs
+}
+
+// Error names the scopes that the operation needs.
+func (e *ScopeError) Error() string {
+	s := "client: " + e.Server + " asks for more scope"
+	if len(e.Challenge.Scopes) > 0 {
+		s += fmt.Sprintf(" (%s)", strings.Join(e.Challenge.Scopes, " "))
+	}
+	return s + inWords(e.Challenge)
+}
+
+// RedirectError is a redirect that was not followed, since a token must not travel along.
+type RedirectError struct {
+	From, To string
+}
+
+// Error names both ends.
+func (e *RedirectError) Error() string {
+	return fmt.Sprintf("client: %s redirects to %s: call that URL instead if you trust it", e.From, e.To)
+}
+
+// refusal marks an error of ours on its way through the protocol layer.
+type refusal struct{ err error }
+
+func (r *refusal) Error() string { return r.err.Error() }
+func (r *refusal) Unwrap() error { return r.err }
+
+// inWords quotes what a challenge says went wrong.
+func inWords(c *oauth.Challenge) string {
+	switch {
+	case c == nil || c.Error == "":
+		return ""
+	case c.ErrorDescription == "":
+		return fmt.Sprintf(": %s", quote(c.Error))
+	}
+	return fmt.Sprintf(": %s: %s", quote(c.Error), quote(c.ErrorDescription))
+}
+
+// maxQuoted bounds the words of a stranger inside an error.
+const maxQuoted = 300
+
+// quote makes a stranger's words safe to print: bounded, and without control characters.
+func quote(s string) string {
+	if len(s) > maxQuoted {
+		s = strings.ToValidUTF8(s[:maxQuoted], "") + "…"
+	}
+	quoted := fmt.Sprintf("%+q", s)
+	if quoted == `"`+s+`"` {
+		return s
+	}
+	return quoted
+}

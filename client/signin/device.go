@@ -1,0 +1,173 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+	"unicode"
+
+	"golang.org/x/oauth2"
+
+	"github.com/fastmcp-auth/fastmcp-auth/client"
+	"github.com/fastmcp-auth/fastmcp-auth/oauth"
+)
+
+const (
+	deviceGrant     = "urn:ietf:params:oauth:grant-type:device_code"
+	defaultInterval = 5 * time.Second // RFC 8628, section 3.2
+	slowDown        = 5 * time.Second // RFC 8628, section 3.5
+	maxBackoff      = time.Minute     // between polls that get no answer
+	maxUserCode     = 64
+)
+
+// Device signs a person in on another device, or in any browser: it shows a code and an address and waits (RFC 8628).
+// It is safe for concurrent use when Prompt is.
+type Device struct {
+	ClientID string             // required: the client's id at the authorization server, a public client
+	Prompt   func(DevicePrompt) // required: shows the code; it must return at once
+	Scopes   []string           // nil means what the server asks for
+	Resource Resource           // zero means what the server's metadata names
+	Now      func() time.Time   // nil means time.Now
+}
+
+// DevicePrompt is what to show a person. The strings come from the authorization server, so a screen shows them with
+// care.
+type DevicePrompt struct {
+	UserCode                string
+	VerificationURI         string          // http or https, for typing
+	VerificationURIComplete string          // the same with the code inside; empty at Entra
+	Expires                 time.Time       // when the code ends
+	Issuer                  string          // where one signs in
+	Server                  string          // the MCP server that asks
+	Scopes                  []string        // what is asked for; may be empty
+	Done                    <-chan struct{} // closed when nobody waits for the code any more
+}
+
+// SignIn refreshes the refused token if it can, and else asks for a code, shows it, and polls until it is entered. It
+// polls no faster than the authorization server asks, slows down when told to, and goes on when an answer is lost.
+//
+// The error wraps [ErrDeclined], [ErrExpired] or [ErrNoDeviceFlow] where that is the reason, and ctx.Err() when ctx
+// ended first.
+func (d *Device) SignIn(ctx context.Context, r *client.SignInRequest) (oauth2.TokenSource, error) {
+	switch {
+	case d.ClientID == "":
+		return nil, errors.New("signin: Device.ClientID is empty")
+	case d.Prompt == nil:
+		return nil, errors.New("signin: Device.Prompt is nil")
+	}
+	if source, err := renewed(ctx, r); source != nil || err != nil {
+		return source, err
+	}
+	endpoint := r.Authorization.DeviceAuthorizationEndpoint
+	if endpoint == "" {
+		return nil, fmt.Errorf("%w: %s names no device_authorization_endpoint", ErrNoDeviceFlow, r.Authorization.Issuer)
+	}
+	g := newGrant(r, d.ClientID, d.Scopes, d.Resource, d.Now)
+	code, err := g.deviceCode(ctx, endpoint)
+	if err != nil {
+		return nil, err
+	}
+	done := make(chan struct{})
+	defer close(done)
+	d.Prompt(DevicePrompt{
+		UserCode:                code.UserCode,
+		VerificationURI:         code.VerificationURI,
+		VerificationURIComplete: code.VerificationURIComplete,
+		Expires:                 g.now().Add(time.Duration(code.ExpiresIn)),
+		Issuer:                  g.issuer,
+		Server:                  r.Server,
+		Scopes:                  g.scopes,
+		Done:                    done,
+	})
+	answer, err := g.poll(ctx, code)
+	if err != nil {
+		return nil, err
+	}
+	return newTokens(g, answer), nil
+}
+
+// deviceAnswer is a device authorization response (RFC 8628, section 3.2).
+type deviceAnswer struct {
+	DeviceCode              string  `json:"device_code"`
+	UserCode                string  `json:"user_code"`
+	VerificationURI         string  `json:"verification_uri"`
+	VerificationURL         string  `json:"verification_url"` // the name before the RFC, still Google's
+	VerificationURIComplete string  `json:"verification_uri_complete"`
+	ExpiresIn               seconds `json:"expires_in"`
+	Interval                seconds `json:"interval"`
+}
+
+// deviceCode asks for a code (RFC 8628, section 3.1) and checks what came.
+func (g *grant) deviceCode(ctx context.Context, endpoint string) (*deviceAnswer, error) {
+	var a deviceAnswer
+	if err := g.post(ctx, endpoint, g.form(g.scopes), &a); err != nil {
+		return nil, err
+	}
+	if a.VerificationURI == "" {
+		a.VerificationURI = a.VerificationURL
+	}
+	if a.Interval == 0 {
+		a.Interval = seconds(defaultInterval)
+	}
+	if a.DeviceCode == "" || !isUserCode(a.UserCode) || a.ExpiresIn == 0 {
+		return nil, fmt.Errorf("signin: the answer of %s lacks device_code, user_code or expires_in", g.issuer)
+	}
+	if err := g.checkPage(a.VerificationURI); err != nil {
+		return nil, err
+	}
+	if a.VerificationURIComplete != "" {
+		if err := g.checkPage(a.VerificationURIComplete); err != nil {
+			return nil, err
+		}
+	}
+	return &a, nil
+}
+
+func isUserCode(s string) bool {
+	for _, r := range s {
+		if !unicode.IsPrint(r) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxUserCode
+}
+
+// poll asks for the token until the person has answered or the code ends (RFC 8628, sections 3.4 and 3.5).
+func (g *grant) poll(ctx context.Context, code *deviceAnswer) (*tokenAnswer, error) {
+	end := time.NewTimer(time.Duration(code.ExpiresIn))
+	defer end.Stop()
+	interval := time.Duration(code.Interval)
+	for {
+		wait := time.NewTimer(interval)
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return nil, ctx.Err()
+		case <-end.C:
+			wait.Stop()
+			return nil, ErrExpired
+		case <-wait.C:
+		}
+		form := g.form(g.scopes)
+		form.Set("grant_type", deviceGrant)
+		form.Set("device_code", code.DeviceCode)
+		answer, err := g.token(ctx, form)
+		var e *Error
+		switch {
+		case err == nil:
+			return answer, nil
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.As(err, &e) && e.Code == oauth.CodeAuthorizationPending:
+		case errors.As(err, &e) && e.Code == oauth.CodeSlowDown:
+			interval += slowDown // for this and all that follow
+		case temporary(err):
+			interval = max(interval, min(2*interval, maxBackoff))
+		default:
+			return nil, err
+		}
+	}
+}
+
+var _ client.SignIn = (*Device)(nil)

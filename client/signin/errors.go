@@ -1,0 +1,83 @@
+package signin
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/fastmcp-auth/fastmcp-auth/client"
+	"github.com/fastmcp-auth/fastmcp-auth/oauth"
+)
+
+var (
+	// ErrDeclined means that the person said no.
+	ErrDeclined = errors.New("signin: declined")
+	// ErrExpired means that the code ran out before anybody entered it: ask for another.
+	ErrExpired = errors.New("signin: the code expired")
+	// ErrCodeUnknown means that the authorization server does not know the device code it gave.
+	ErrCodeUnknown = errors.New("signin: the code is not known")
+	// ErrNoDeviceFlow means that the authorization server does not offer the device flow.
+	ErrNoDeviceFlow = errors.New("signin: no device flow")
+	// ErrCannotNarrow means that a token with fewer scopes cannot be had from this source.
+	ErrCannotNarrow = errors.New("signin: cannot narrow")
+)
+
+// Error is a refusal of an authorization server (RFC 6749, section 5.2), in its words. It wraps [ErrDeclined],
+// [ErrExpired], [ErrCodeUnknown] or [client.ErrSignInNeeded] where that is what the code means.
+type Error struct {
+	Issuer        string
+	Status        int    // the HTTP status
+	Code          string // such as "access_denied"; Entra says "authorization_declined"
+	Description   string // one line, bounded; may be empty
+	Codes         []int  // Entra's error_codes, for advice only
+	TraceID       string // Entra's, for its support
+	CorrelationID string // Entra's, for its support
+
+	kind error
+}
+
+// Error joins issuer, code, description and the ids that the provider's support asks for.
+func (e *Error) Error() string {
+	s := fmt.Sprintf("signin: %s answers %s", e.Issuer, e.Code)
+	if e.Code == "" {
+		s = fmt.Sprintf("signin: %s answers HTTP %d", e.Issuer, e.Status)
+	}
+	if e.Description != "" {
+		s += ": " + e.Description
+	}
+	if e.CorrelationID != "" || e.TraceID != "" {
+		s += fmt.Sprintf(" (correlation %s, trace %s)", e.CorrelationID, e.TraceID)
+	}
+	return s
+}
+
+// Unwrap returns what the code means, or nil.
+func (e *Error) Unwrap() error { return e.kind }
+
+// meaning translates a code. Entra has names of its own for the device flow.
+func meaning(code string) error {
+	switch code {
+	case oauth.CodeAccessDenied, "authorization_declined":
+		return ErrDeclined
+	case oauth.CodeExpiredToken:
+		return ErrExpired
+	case "bad_verification_code":
+		return ErrCodeUnknown
+	case oauth.CodeInvalidGrant, "interaction_required", "login_required", "consent_required":
+		return client.ErrSignInNeeded
+	}
+	return nil
+}
+
+const maxLine = 400
+
+// line makes a stranger's words one bounded line without control characters.
+func line(s string) string {
+	if len(s) > maxLine {
+		s = s[:maxLine] + "…"
+	}
+	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, ""), func(r rune) bool {
+		return unicode.IsControl(r) || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r)
+	}), " ")
+}
