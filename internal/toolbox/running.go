@@ -1,0 +1,135 @@
+package toolbox
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fastmcp-auth/fastmcp-auth/identity"
+)
+
+// Running is a call that has begun and not ended.
+type Running struct {
+	ID    string    // the request id
+	Tool  string    // the tool's name, or the resource's URI
+	Since time.Time // when it began
+	Who   string    // the caller's subject or object id; "nobody" where nobody signs in
+}
+
+// running keeps count of the calls.
+type running struct {
+	max, maxPerCaller int
+
+	mu        sync.Mutex
+	draining  bool
+	calls     map[*runningCall]struct{}
+	perCaller map[string]int
+	ended     chan struct{} // closed when the last call ends while draining
+}
+
+type runningCall struct {
+	Running
+	caller string
+	cancel context.CancelCauseFunc
+}
+
+func (r *running) init(max, maxPerCaller int) {
+	r.max, r.maxPerCaller = max, maxPerCaller
+	r.calls = map[*runningCall]struct{}{}
+	r.perCaller = map[string]int{}
+	r.ended = make(chan struct{})
+}
+
+// begin makes room for a call, or says why there is none. The context it returns ends with ctx and with the drain; end
+// must be called.
+func (r *running) begin(ctx context.Context, what Running) (_ context.Context, end func(), err error) {
+	id := identity.FromContext(ctx)
+	what.Who = "nobody"
+	if id != nil {
+		what.Who = cmp.Or(id.ObjectID, id.Subject)
+	}
+	call := &runningCall{Running: what, caller: id.Key()}
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.draining:
+		return nil, nil, ErrDraining
+	case len(r.calls) >= r.max, id != nil && r.perCaller[call.caller] >= r.maxPerCaller:
+		return nil, nil, ErrBusy
+	}
+	ctx, call.cancel = context.WithCancelCause(ctx)
+	r.calls[call] = struct{}{}
+	r.perCaller[call.caller]++
+	return ctx, func() { r.end(call) }, nil
+}
+
+func (r *running) end(call *runningCall) {
+	call.cancel(nil)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.calls, call)
+	if r.perCaller[call.caller]--; r.perCaller[call.caller] == 0 {
+		delete(r.perCaller, call.caller)
+	}
+	if r.draining && len(r.calls) == 0 {
+		close(r.ended)
+	}
+}
+
+func (r *running) list() []Running {
+	all := []Running{}
+	for call := range r.calls {
+		all = append(all, call.Running)
+	}
+	slices.SortFunc(all, func(x, y Running) int {
+		return cmp.Or(x.Since.Compare(y.Since), cmp.Compare(x.ID, y.ID))
+	})
+	return all
+}
+
+// Running returns the calls that run now, the longest first.
+func (b *Box) Running() []Running {
+	b.running.mu.Lock()
+	defer b.running.mu.Unlock()
+	return b.running.list()
+}
+
+// returnTime is how long a cancelled call has to return before Drain goes on without it.
+const returnTime = 5 * time.Second
+
+// Drain begins no new call and waits for those that run. When ctx ends it cancels the rest with [ErrDraining] and
+// waits until they have returned, five seconds at most. It reports which calls finished by themselves and which were
+// cancelled, and may be called again: later calls only wait.
+func (b *Box) Drain(ctx context.Context) (finished, cancelled []Running) {
+	r := &b.running
+	r.mu.Lock()
+	finished = r.list()
+	if !r.draining {
+		r.draining = true
+		if len(r.calls) == 0 {
+			close(r.ended)
+		}
+	}
+	r.mu.Unlock()
+
+	select {
+	case <-r.ended:
+		return finished, nil
+	case <-ctx.Done():
+	}
+	r.mu.Lock()
+	cancelled = r.list()
+	for call := range r.calls {
+		call.cancel(ErrDraining)
+	}
+	r.mu.Unlock()
+	select {
+	case <-r.ended:
+	case <-time.After(returnTime):
+	}
+	finished = slices.DeleteFunc(finished, func(x Running) bool { return slices.Contains(cancelled, x) })
+	return finished, cancelled
+}

@@ -1,0 +1,250 @@
+// Package toolbox is the one door to every tool.
+//
+// Every face (MCP, REST) calls tools through it, so nothing reaches a tool around the policy. It speaks no protocol and
+// verifies no token: the caller is the identity in the context, put there by bearer.
+//
+// A call walks: policy, room for one more, arguments against the input schema, the tool, output against the output
+// schema. A tool that panics answers with an error.
+//
+//	Box      what there is, for this caller         toolbox.go
+//	Call     one call of a tool, one read           call.go
+//	Running  what runs now; Drain ends it           running.go
+//	schema   arguments and output against schemas   schema.go
+//	errors   why a call did not happen              errors.go
+package toolbox
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/fastmcp-auth/fastmcp-auth/identity"
+	"github.com/fastmcp-auth/fastmcp-auth/policy"
+)
+
+// Tool is a tool as it is described to callers and as it is called.
+type Tool struct {
+	// Definition names and describes the tool. Its input schema is required. It must not change afterwards.
+	Definition *mcp.Tool
+	// Call does the work. The arguments are an object that fits the input schema; progress is never nil and may be
+	// called from one goroutine at a time. What the caller did wrong is a result with IsError set; an error is the
+	// tool's own failure, whose text strangers do not see. Call returns soon after ctx ends, and leaves no goroutine.
+	Call func(ctx context.Context, arguments json.RawMessage, progress func(done, total float64, message string)) (*mcp.CallToolResult, error)
+}
+
+// Resource is something to read, as it is described and as it is read.
+type Resource struct {
+	// Definition names and describes the resource. It must not change afterwards.
+	Definition *mcp.Resource
+	// Read returns the contents. Its errors are as those of Tool.Call.
+	Read func(ctx context.Context) ([]*mcp.ResourceContents, error)
+}
+
+// Options say what a Box holds and who may open it.
+type Options struct {
+	Policy    *policy.Policy // required; policy.Open() for a server without sign-in
+	Tools     []Tool
+	Resources []Resource
+
+	// MaxRunning limits how many calls run at once; 0 means 1024. MaxRunningPerCaller limits those of one identity;
+	// 0 means 64, and it does not bind where nobody signs in.
+	MaxRunning, MaxRunningPerCaller int
+
+	Now    func() time.Time // nil means time.Now
+	Logger *slog.Logger     // nil means silence
+}
+
+// Box holds the tools and resources and lets callers at them. It may be used from many goroutines.
+type Box struct {
+	policy    *policy.Policy
+	tools     []*tool // sorted by name
+	resources []*resource
+	byName    map[string]*tool
+	byURI     map[string]*resource
+	running   running
+	now       func() time.Time
+	logger    *slog.Logger
+}
+
+type tool struct {
+	Tool
+	input, output *schema // output may be nil
+}
+
+type resource struct{ Resource }
+
+// New returns a box. It refuses a missing policy, a tool or resource that is not whole, and two of one name; it reports
+// all of them at once. It starts nothing.
+func New(o Options) (*Box, error) {
+	b := &Box{
+		policy: o.Policy,
+		byName: map[string]*tool{},
+		byURI:  map[string]*resource{},
+		now:    o.Now,
+		logger: o.Logger,
+	}
+	if b.now == nil {
+		b.now = time.Now
+	}
+	if b.logger == nil {
+		b.logger = slog.New(slog.DiscardHandler)
+	}
+	b.running.init(cmp.Or(o.MaxRunning, 1024), cmp.Or(o.MaxRunningPerCaller, 64))
+
+	var faults []error
+	if o.Policy == nil {
+		faults = append(faults, errors.New("toolbox: Policy is missing"))
+	}
+	for i, t := range o.Tools {
+		if err := b.addTool(t); err != nil {
+			faults = append(faults, fmt.Errorf("toolbox: Tools[%d]: %w", i, err))
+		}
+	}
+	for i, r := range o.Resources {
+		if err := b.addResource(r); err != nil {
+			faults = append(faults, fmt.Errorf("toolbox: Resources[%d]: %w", i, err))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(b.tools, func(x, y *tool) int { return cmp.Compare(x.Definition.Name, y.Definition.Name) })
+	slices.SortFunc(b.resources, func(x, y *resource) int { return cmp.Compare(x.Definition.URI, y.Definition.URI) })
+	return b, nil
+}
+
+func (b *Box) addTool(t Tool) error {
+	if t.Definition == nil || t.Definition.Name == "" {
+		return errors.New("a tool without a name")
+	}
+	name := t.Definition.Name
+	if t.Call == nil {
+		return fmt.Errorf("%s: Call is missing", name)
+	}
+	if b.byName[name] != nil {
+		return fmt.Errorf("%s: a second tool of this name", name)
+	}
+	input, err := compile(t.Definition.InputSchema)
+	if err != nil {
+		return fmt.Errorf("%s: input schema: %w", name, err)
+	}
+	if input.root.Type != "object" {
+		return fmt.Errorf("%s: input schema: the type must be object", name)
+	}
+	var output *schema
+	if t.Definition.OutputSchema != nil {
+		if output, err = compile(t.Definition.OutputSchema); err != nil {
+			return fmt.Errorf("%s: output schema: %w", name, err)
+		}
+	}
+	added := &tool{Tool: t, input: input, output: output}
+	b.byName[name] = added
+	b.tools = append(b.tools, added)
+	return nil
+}
+
+func (b *Box) addResource(r Resource) error {
+	if r.Definition == nil || r.Definition.URI == "" {
+		return errors.New("a resource without a URI")
+	}
+	uri := r.Definition.URI
+	if r.Read == nil {
+		return fmt.Errorf("%s: Read is missing", uri)
+	}
+	if b.byURI[uri] != nil {
+		return fmt.Errorf("%s: a second resource of this URI", uri)
+	}
+	added := &resource{r}
+	b.byURI[uri] = added
+	b.resources = append(b.resources, added)
+	return nil
+}
+
+// Tools returns the tools the caller in ctx may call now or with a token of more scopes, sorted by name. A tool that is
+// denied is not among them. The caller must not change what is returned.
+func (b *Box) Tools(ctx context.Context) []*mcp.Tool {
+	id := identity.FromContext(ctx)
+	visible := []*mcp.Tool{}
+	for _, t := range b.tools {
+		if b.policy.Decide(id, t.Definition.Name).Effect != policy.Deny {
+			visible = append(visible, t.Definition)
+		}
+	}
+	return visible
+}
+
+// Resources returns the resources the caller in ctx may read, as Tools does for tools, sorted by URI.
+func (b *Box) Resources(ctx context.Context) []*mcp.Resource {
+	id := identity.FromContext(ctx)
+	visible := []*mcp.Resource{}
+	for _, r := range b.resources {
+		if b.policy.Decide(id, r.Definition.URI).Effect != policy.Deny {
+			visible = append(visible, r.Definition)
+		}
+	}
+	return visible
+}
+
+// Decide says whether the caller in ctx may call the tool, or read the resource, of this name. What does not exist is
+// denied.
+func (b *Box) Decide(ctx context.Context, name string) policy.Decision {
+	if b.byName[name] == nil && b.byURI[name] == nil {
+		return policy.Decision{Reason: "there is no such tool or resource", Rule: "unknown"}
+	}
+	return b.policy.Decide(identity.FromContext(ctx), name)
+}
+
+// AllowTool returns nil if the caller in ctx may call the tool of this name, a [*ScopeError] if a token of more scopes
+// could, and an [*UnknownError] if there is no such tool or the caller is denied it: strangers cannot tell the two
+// apart.
+func (b *Box) AllowTool(ctx context.Context, name string) error {
+	if b.byName[name] == nil {
+		return b.unknownTool(ctx, name)
+	}
+	switch d := b.policy.Decide(identity.FromContext(ctx), name); d.Effect {
+	case policy.Allow:
+		return nil
+	case policy.NeedsScope:
+		return &ScopeError{Name: name, Scopes: d.Scopes, Reason: d.Reason}
+	default:
+		return b.unknownTool(ctx, name)
+	}
+}
+
+// AllowResource does for a resource what [Box.AllowTool] does for a tool.
+func (b *Box) AllowResource(ctx context.Context, uri string) error {
+	if b.byURI[uri] == nil {
+		return b.unknownResource(ctx, uri)
+	}
+	switch d := b.policy.Decide(identity.FromContext(ctx), uri); d.Effect {
+	case policy.Allow:
+		return nil
+	case policy.NeedsScope:
+		return &ScopeError{Name: uri, Scopes: d.Scopes, Reason: d.Reason}
+	default:
+		return b.unknownResource(ctx, uri)
+	}
+}
+
+func (b *Box) unknownTool(ctx context.Context, name string) error {
+	var names []string
+	for _, t := range b.Tools(ctx) {
+		names = append(names, t.Name)
+	}
+	return &UnknownError{Kind: "tool", Name: name, Near: nearest(name, names)}
+}
+
+func (b *Box) unknownResource(ctx context.Context, uri string) error {
+	var uris []string
+	for _, r := range b.Resources(ctx) {
+		uris = append(uris, r.URI)
+	}
+	return &UnknownError{Kind: "resource", Name: uri, Near: nearest(uri, uris)}
+}
