@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -31,6 +31,7 @@ type authorizer struct {
 	server string // the only URL that a token goes to
 	base   http.RoundTripper
 	signIn SignIn
+	hear   func(report) // of progress
 
 	mu         sync.Mutex
 	source     oauth2.TokenSource
@@ -144,10 +145,16 @@ func (a *authorizer) send(req *http.Request, body io.ReadCloser, token Secret) (
 		r.Header.Set("Authorization", "Bearer "+string(token))
 	}
 	resp, err := a.base.RoundTrip(r)
-	if err == nil && !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+	if err != nil {
+		return nil, err
+	}
+	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if media == "text/event-stream" {
+		resp.Body = &reportReader{ReadCloser: resp.Body, hear: a.hear} // the SDK bounds each event
+	} else {
 		resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxResponse + 1}
 	}
-	return resp, err
+	return resp, nil
 }
 
 // checked turns a 403 for want of scope into an error that names the scopes.

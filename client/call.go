@@ -27,8 +27,8 @@ type running struct {
 }
 
 // Call runs the tool called name with args, which must encode to a JSON object; nil means no arguments. onProgress
-// hears the reports of the server, one at a time and never after Call has returned; nil means the session's own
-// function. A report that races with the result may be lost.
+// hears the reports of the server in order, one at a time and never after Call has returned, and must return soon: the
+// answer waits meanwhile. nil means the session's own function.
 //
 // When ctx ends, so does the call, at the server too. A tool that answers with an error of its own is a result with
 // IsError, not an error.
@@ -65,8 +65,8 @@ func (s *Session) listen(token string, r *running) (stop func()) {
 }
 
 // progressed hands a report to the call it belongs to. A report for no call of ours is dropped.
-func (s *Session) progressed(_ context.Context, req *mcp.ProgressNotificationClientRequest) {
-	token, _ := req.Params.ProgressToken.(string)
+func (s *Session) progressed(m report) {
+	token, _ := m.Params.Token.(string)
 	s.mu.Lock()
 	r := s.calls[token]
 	s.mu.Unlock()
@@ -76,6 +76,6 @@ func (s *Session) progressed(_ context.Context, req *mcp.ProgressNotificationCli
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.ended {
-		r.hear(Progress{Tool: r.tool, Done: req.Params.Progress, Total: req.Params.Total, Message: req.Params.Message})
+		r.hear(Progress{Tool: r.tool, Done: m.Params.Done, Total: m.Params.Total, Message: m.Params.Message})
 	}
 }

@@ -5,7 +5,7 @@
 // as the flows of package signin.
 //
 //	connect, list, read       one session with one server              client.go
-//	call                      a tool with its progress                 call.go
+//	call                      a tool with its progress                 call.go, progress.go
 //	authorize                 401 becomes a sign-in, then once more    authorize.go
 //	sign in                   what a way of signing in is told         signin.go
 //	discover                  RFC 9728, then RFC 8414 or OIDC          discover.go
@@ -73,13 +73,13 @@ func Connect(ctx context.Context, server string, o Options) (*Session, error) {
 		return nil, err
 	}
 	s := &Session{auth: a, onProgress: o.OnProgress, calls: map[string]*running{}}
+	a.hear = s.progressed
 	c := mcp.NewClient(&mcp.Implementation{
 		Name:    orElse(o.ClientName, "fastmcp-auth"),
 		Version: orElse(o.ClientVersion, "dev"),
 	}, &mcp.ClientOptions{
-		Logger:                      o.Logger,
-		Capabilities:                &mcp.ClientCapabilities{},
-		ProgressNotificationHandler: s.progressed,
+		Logger:       o.Logger,
+		Capabilities: &mcp.ClientCapabilities{},
 	})
 	transport := &mcp.StreamableClientTransport{
 		Endpoint:             a.server,

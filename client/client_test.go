@@ -1,0 +1,300 @@
+package client_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"golang.org/x/oauth2"
+
+	"github.com/fastmcp-auth/fastmcp-auth/client"
+)
+
+func TestC2_AChallengeLeadsToASignInAndTheSameRequestOnceMore(t *testing.T) {
+	for _, era := range eras {
+		t.Run(era.name, func(t *testing.T) {
+			w := newWorld(t, era.options, era.versions...)
+			var signIns atomic.Int64
+			s, err := client.Connect(t.Context(), w.URL, client.Options{SignIn: w.SignIn(&signIns)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			if got := s.Server().ProtocolVersion; got != era.want {
+				t.Errorf("protocol version %s, want %s", got, era.want)
+			}
+			tools, err := s.Tools(t.Context())
+			if err != nil || len(tools) != 3 {
+				t.Fatalf("tools over two pages: %v, %v", tools, err)
+			}
+			result, err := s.Call(t.Context(), "echo", map[string]any{"text": "hello"}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := result.Content[0].(*mcp.TextContent).Text; got != "hello" {
+				t.Errorf("echo answers %q", got)
+			}
+			resources, err := s.Resources(t.Context())
+			if err != nil || len(resources) != 1 {
+				t.Fatalf("resources: %v, %v", resources, err)
+			}
+			read, err := s.Read(t.Context(), resources[0].URI)
+			if err != nil || read.Contents[0].Text != "noon" {
+				t.Fatalf("read: %v, %v", read, err)
+			}
+			if n := signIns.Load(); n != 1 {
+				t.Errorf("%d sign-ins, want 1", n)
+			}
+		})
+	}
+}
+
+func TestProgressArrivesInOrderAndNeverAfterTheCall(t *testing.T) {
+	for _, era := range eras {
+		t.Run(era.name, func(t *testing.T) {
+			w := newWorld(t, era.options, era.versions...)
+			s := w.connect(t)
+			var mu sync.Mutex
+			var last client.Progress
+			ended := false
+			_, err := s.Call(t.Context(), "steps", nil, func(p client.Progress) {
+				mu.Lock()
+				defer mu.Unlock()
+				if ended {
+					t.Error("a report after the call")
+				}
+				if p.Tool != "steps" || p.Total != 3 || p.Message != "step" || p.Done <= last.Done {
+					t.Errorf("report %+v after %+v", p, last)
+				}
+				last = p
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			ended = true
+			if err != nil || last.Done != 3 {
+				t.Errorf("last report %+v, error %v", last, err)
+			}
+		})
+	}
+}
+
+func TestACancelledContextCancelsTheCallAtTheServer(t *testing.T) {
+	for _, era := range eras {
+		t.Run(era.name, func(t *testing.T) {
+			w := newWorld(t, era.options, era.versions...)
+			s := w.connect(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() { <-w.started; cancel() }()
+			if _, err := s.Call(ctx, "wait", nil, nil); !errors.Is(err, context.Canceled) {
+				t.Errorf("error %v, want context.Canceled", err)
+			}
+			<-w.cancelled
+		})
+	}
+}
+
+func TestWithoutAWayToSignInA401IsAnUnauthorizedError(t *testing.T) {
+	w := newWorld(t, modern)
+	_, err := client.Connect(t.Context(), w.URL, client.Options{})
+	var refused *client.UnauthorizedError
+	if !errors.As(err, &refused) || refused.Refused || !errors.Is(err, client.ErrSignInNeeded) {
+		t.Fatalf("error %v", err)
+	}
+	if c := refused.Challenge; c == nil || c.Error != "" || len(c.Scopes) != 1 || c.Scopes[0] != "execute" {
+		t.Errorf("challenge %+v", c)
+	}
+	if got := err.Error(); got != "client: "+w.URL+" asks to sign in" {
+		t.Errorf("it says %q", got)
+	}
+}
+
+func TestATokenThatIsRefusedAgainIsAnErrorAndNotALoop(t *testing.T) {
+	w := newWorld(t, modern)
+	signIns := 0
+	_, err := client.Connect(t.Context(), w.URL, client.Options{SignIn: signInFunc(
+		func(context.Context, *client.SignInRequest) (oauth2.TokenSource, error) {
+			signIns++
+			return oauth2.StaticTokenSource(w.Issue("https://other.example/mcp")), nil
+		})})
+	var refused *client.UnauthorizedError
+	if !errors.As(err, &refused) || !refused.Refused || refused.Challenge.Error != "invalid_token" {
+		t.Fatalf("error %v", err)
+	}
+	if signIns != 1 {
+		t.Errorf("%d sign-ins, want 1", signIns)
+	}
+}
+
+func TestWhoDeclinesIsNotAskedAgainByTheOtherEra(t *testing.T) {
+	w := newWorld(t, modern)
+	declined, asked := errors.New("no"), 0
+	_, err := client.Connect(t.Context(), w.URL, client.Options{SignIn: signInFunc(
+		func(context.Context, *client.SignInRequest) (oauth2.TokenSource, error) {
+			asked++
+			return nil, declined
+		})})
+	if !errors.Is(err, declined) || asked != 1 {
+		t.Errorf("asked %d times, error %v", asked, err)
+	}
+}
+
+func TestATokenThatEndsMeanwhileLeadsToOneSignInForAllCalls(t *testing.T) {
+	w := newWorld(t, modern)
+	var signIns atomic.Int64
+	s, err := client.Connect(t.Context(), w.URL, client.Options{SignIn: w.SignIn(&signIns)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	w.Revoke()
+	var calls sync.WaitGroup
+	for range 8 {
+		calls.Go(func() {
+			if _, err := s.Call(t.Context(), "echo", map[string]any{"text": "x"}, nil); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	calls.Wait()
+	if n := signIns.Load(); n != 2 {
+		t.Errorf("%d sign-ins, want 2", n)
+	}
+}
+
+func TestACallThatIsGivenUpDuringSignInAsksNobodyAgain(t *testing.T) {
+	w := newWorld(t, modern)
+	asked := make(chan struct{}, 9)
+	first := true
+	s, err := client.Connect(t.Context(), w.URL, client.Options{SignIn: signInFunc(
+		func(ctx context.Context, r *client.SignInRequest) (oauth2.TokenSource, error) {
+			if first {
+				first = false
+				return oauth2.StaticTokenSource(w.Issue(r.Resource.Resource)), nil
+			}
+			asked <- struct{}{}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Revoke()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-asked; cancel() }()
+	if _, err := s.Call(ctx, "echo", map[string]any{"text": "x"}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	s.Close()
+	if len(asked) != 0 {
+		t.Error("asked again for a call that nobody waits for")
+	}
+}
+
+func TestTooLittleScopeIsAScopeErrorWithItsChallenge(t *testing.T) {
+	w := newWorld(t, modern)
+	w.Needs["echo"] = "admin"
+	s := w.connect(t)
+	_, err := s.Call(t.Context(), "echo", map[string]any{"text": "x"}, nil)
+	var scope *client.ScopeError
+	if !errors.As(err, &scope) || strings.Join(scope.Challenge.Scopes, " ") != "execute admin" || scope.Challenge.Error != "insufficient_scope" {
+		t.Fatalf("error %v", err)
+	}
+	if _, err := s.Tools(t.Context()); err != nil {
+		t.Errorf("the session does not go on: %v", err)
+	}
+}
+
+func TestC18_TheTokenGoesOnlyToTheServerItWasIssuedFor(t *testing.T) {
+	t.Run("C-18 no token is sent to the authorization server or for metadata", func(t *testing.T) {
+		w := newWorld(t, modern)
+		leak := func(h http.HandlerFunc) http.HandlerFunc {
+			return func(rw http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("Authorization") != "" {
+					t.Errorf("%s got a token", r.URL.Path)
+				}
+				h(rw, r)
+			}
+		}
+		w.Documents["/.well-known/oauth-protected-resource/mcp"] = leak(document(w.Resource))
+		w.ASPaths["/.well-known/oauth-authorization-server/tenant"] = leak(document(w.Metadata))
+		var n atomic.Int64
+		s, err := client.Connect(t.Context(), w.URL, client.Options{Token: oauth2.StaticTokenSource(w.Issue("https://other.example")), SignIn: w.SignIn(&n)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+	})
+	t.Run("C-18 a redirect is not followed", func(t *testing.T) {
+		var reached atomic.Bool
+		other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Store(true) }))
+		defer other.Close()
+		from := httptest.NewServer(http.RedirectHandler(other.URL+"/mcp", http.StatusTemporaryRedirect))
+		defer from.Close()
+		_, err := client.Connect(t.Context(), from.URL+"/mcp", client.Options{Token: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "secret"})})
+		var redirect *client.RedirectError
+		if !errors.As(err, &redirect) || redirect.To != other.URL+"/mcp" || reached.Load() {
+			t.Errorf("error %v, reached %v", err, reached.Load())
+		}
+	})
+	t.Run("C-18 a token is not sent in the clear to another machine", func(t *testing.T) {
+		_, err := client.Connect(t.Context(), "http://mcp.example.com/mcp", client.Options{Token: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "secret"})})
+		if err == nil || !strings.Contains(err.Error(), "https only") {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("C-18 the token stands in the Authorization header and nowhere else", func(t *testing.T) {
+		w := newWorld(t, modern)
+		w.connect(t)
+		for _, h := range w.headers[1:] {
+			token := strings.TrimPrefix(h.Get("Authorization"), "Bearer ")
+			h.Del("Authorization")
+			if b, _ := json.Marshal(h); token == "" || strings.Contains(string(b), token) {
+				t.Errorf("token %q, headers %s", token, b)
+			}
+		}
+	})
+}
+
+func TestAServerURLThatIsNoneIsRefusedBeforeAnythingIsSent(t *testing.T) {
+	for _, server := range []string{"", "mcp.example.com", "ftp://mcp.example.com", "https://user:pw@mcp.example.com/mcp", "https://mcp.example.com/#mcp"} {
+		if _, err := client.Connect(t.Context(), server, client.Options{}); err == nil || !strings.Contains(err.Error(), "is not an http or https URL") {
+			t.Errorf("%q: error %v", server, err)
+		}
+	}
+}
+
+func TestAnEndlessAnswerIsCutOff(t *testing.T) {
+	endless := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Content-Type", "application/json")
+		chunk := []byte(strings.Repeat(" ", 1<<20))
+		for r.Context().Err() == nil {
+			if _, err := rw.Write(chunk); err != nil {
+				return
+			}
+		}
+	}))
+	defer endless.Close()
+	_, err := client.Connect(t.Context(), endless.URL, client.Options{})
+	if err == nil || !strings.Contains(err.Error(), "too large") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// connect opens a session that is signed in.
+func (w *world) connect(t *testing.T) *client.Session {
+	t.Helper()
+	var n atomic.Int64
+	s, err := client.Connect(t.Context(), w.URL, client.Options{SignIn: w.SignIn(&n)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
