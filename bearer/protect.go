@@ -1,0 +1,153 @@
+package bearer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/auth"
+
+	"github.com/fastmcp-auth/fastmcp-auth/identity"
+)
+
+const maxForm = 64 << 10 // bytes of a form in which a stray token is looked for
+
+// Protect lets only requests with a good token through to h, which finds the caller by [identity.FromContext]. Every
+// request is checked, whatever its path, method or headers (RS-8, RS-17). The request that h sees has no Authorization
+// header, so that a token can neither be logged nor passed on by accident (RS-15, RS-19).
+//
+// For handlers of the official MCP SDK the caller is also there as auth.TokenInfoFromContext with UserID set to the
+// identity's Key, which binds the SDK's sessions to their user.
+func (g *Guard) Protect(h http.Handler) http.Handler {
+	// The verifier trusts what Verify has put into the context; expiry was checked by this guard's clock, with its leeway.
+	bind := auth.RequireBearerToken(tokenInfo, &auth.RequireBearerTokenOptions{ClockSkew: 100 * 365 * 24 * time.Hour})
+	bound := bind(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		bare := *r // r is the SDK's copy, but its headers are the caller's
+		bare.Header = maps.Clone(r.Header)
+		bare.Header.Del("Authorization")
+		h.ServeHTTP(w, &bare)
+	}))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, refused := credential(r)
+		if refused != nil {
+			g.Refuse(w, r, refused)
+			return
+		}
+		id, err := g.Verify(r.Context(), token)
+		if err != nil {
+			g.Refuse(w, r, err)
+			return
+		}
+		bound.ServeHTTP(w, r.WithContext(identity.NewContext(r.Context(), id)))
+	})
+}
+
+// Require is [Guard.Protect] for a handler that needs all of scopes. A token without one of them is answered by
+// [Guard.InsufficientScope]. Scopes are a person's consent; tokens that programs get in their own name may carry roles
+// instead, so where programs call, decide in h by the identity.
+func (g *Guard) Require(h http.Handler, scopes ...string) http.Handler {
+	return g.Protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := identity.FromContext(r.Context())
+		if slices.ContainsFunc(scopes, func(s string) bool { return !id.HasScope(s) }) {
+			g.InsufficientScope(w, r, scopes)
+			return
+		}
+		h.ServeHTTP(w, r)
+	}))
+}
+
+// tokenInfo tells the SDK who was verified.
+func tokenInfo(ctx context.Context, _ string, _ *http.Request) (*auth.TokenInfo, error) {
+	id := identity.FromContext(ctx)
+	if id == nil {
+		return nil, errors.New("nobody was verified")
+	}
+	return &auth.TokenInfo{Scopes: id.Scopes, Expiration: id.Expiry, UserID: id.Key()}, nil
+}
+
+// credential takes the one bearer token from the request (RFC 6750, section 2.1).
+func credential(r *http.Request) (string, *Error) {
+	if inQuery(r.URL.RawQuery) || inForm(r) {
+		return "", refusal(ReasonElsewhere, nil)
+	}
+	lines := r.Header["Authorization"]
+	if len(lines) == 0 {
+		return "", refusal(ReasonMissing, nil)
+	}
+	if len(lines) > 1 {
+		return "", refusal(ReasonRequest, errors.New("more than one Authorization header"))
+	}
+	scheme, token, _ := strings.Cut(lines[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		if strings.ContainsFunc(scheme, func(r rune) bool { return r <= ' ' || r == ',' || r == '=' }) || scheme == "" {
+			return "", refusal(ReasonRequest, errors.New("no scheme"))
+		}
+		return "", refusal(ReasonMissing, errors.New("another scheme than Bearer"))
+	}
+	token = strings.Trim(token, " ")
+	if !isB64token(token) {
+		return "", refusal(ReasonRequest, errors.New("not exactly one b64token"))
+	}
+	return token, nil
+}
+
+// isB64token reports whether s is the credential of RFC 6750, section 2.1.
+func isB64token(s string) bool {
+	s = strings.TrimRight(s, "=")
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~+/", c) >= 0) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// inQuery reports whether a query holds a token (RS-16), in any spelling of its name that a parser may accept.
+func inQuery(query string) bool {
+	if !strings.ContainsAny(query, "%_+") {
+		return false
+	}
+	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, _, _ := strings.Cut(pair, "=")
+		if plain, err := url.QueryUnescape(name); err == nil && plain == "access_token" {
+			return true
+		}
+	}
+	return false
+}
+
+// inForm reports whether a form in the body holds a token (RFC 6750, section 2.2, which is not offered). What it read of
+// the body is put back.
+func inForm(r *http.Request) bool {
+	kind := r.Header.Get("Content-Type")
+	if r.Body == nil || r.Body == http.NoBody || !strings.Contains(strings.ToLower(kind), "form") {
+		return false
+	}
+	if kind, _, err := mime.ParseMediaType(kind); err != nil || kind != "application/x-www-form-urlencoded" {
+		return false
+	}
+	start, err := io.ReadAll(io.LimitReader(r.Body, maxForm))
+	rest := io.Reader(r.Body)
+	if err != nil {
+		rest = failing{err}
+	}
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(start), rest), r.Body}
+	return inQuery(string(start))
+}
+
+// failing gives the error that reading the body gave.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
