@@ -248,3 +248,22 @@ func (b *Box) unknownResource(ctx context.Context, uri string) error {
 	}
 	return &UnknownError{Kind: "resource", Name: uri, Near: nearest(uri, uris)}
 }
+
+// AllTools returns every tool there is, sorted by name, for a face that must describe them before anyone calls. What it
+// shows to a caller it takes from [Box.Tools].
+func (b *Box) AllTools() []*mcp.Tool {
+	all := []*mcp.Tool{}
+	for _, t := range b.tools {
+		all = append(all, t.Definition)
+	}
+	return all
+}
+
+// AllResources returns every resource there is, sorted by URI, as AllTools does for tools.
+func (b *Box) AllResources() []*mcp.Resource {
+	all := []*mcp.Resource{}
+	for _, r := range b.resources {
+		all = append(all, r.Definition)
+	}
+	return all
+}

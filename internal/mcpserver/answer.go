@@ -1,0 +1,238 @@
+package mcpserver
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+const requestIDHeader = "X-Request-Id"
+
+// writeTime is how long a client may take to receive one write before it counts as gone.
+const writeTime = 30 * time.Second
+
+// answer is the response to one request. It stands between the SDK and the wire: errors the SDK writes get the form and
+// the request id of ours, and event streams are kept alive.
+//
+// The SDK writes from one goroutine at a time; the keep-alive comments come from another.
+type answer struct {
+	http.ResponseWriter
+	control   *http.ResponseController
+	requestID string
+	silence   time.Duration
+
+	id     json.RawMessage // of the JSON-RPC request; nil until known
+	method string
+
+	header http.Header // what the SDK sets; copied to the wire with the first write
+
+	mu        sync.Mutex
+	committed bool
+	stream    bool          // the wire carries events
+	unframed  bool          // the SDK took the stream for unused and writes a bare message
+	plain     *bytes.Buffer // an error the SDK answers as text, kept to be answered as JSON-RPC
+	status    int           // of plain
+	written   time.Time
+	stop      chan struct{} // ends the keep-alives; nil before they begin
+	stopped   chan struct{}
+	finished  bool
+}
+
+func newAnswer(w http.ResponseWriter, requestID string, silence time.Duration) *answer {
+	return &answer{
+		ResponseWriter: w,
+		control:        http.NewResponseController(w),
+		requestID:      requestID,
+		silence:        silence,
+		header:         w.Header().Clone(),
+	}
+}
+
+// refuse answers with a JSON-RPC error.
+func (a *answer) refuse(status int, e *rpcError) {
+	a.mu.Lock()
+	a.committed = true
+	a.mu.Unlock()
+	maps.Copy(a.ResponseWriter.Header(), a.header)
+	writeError(a.ResponseWriter, status, a.id, e.wire(a.requestID))
+}
+
+// Header returns the header that goes out with the first write.
+func (a *answer) Header() http.Header { return a.header }
+
+// WriteHeader begins the answer. An error in plain text is held back until it is whole.
+func (a *answer) WriteHeader(status int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.plain != nil:
+	case a.committed:
+		a.unframed = a.stream
+	case status >= 400 && !strings.HasPrefix(a.header.Get("Content-Type"), "application/json"):
+		a.plain, a.status = &bytes.Buffer{}, status
+	default:
+		a.commit(a.header, status)
+	}
+}
+
+// commit sends the header. It is called with mu held.
+func (a *answer) commit(header http.Header, status int) {
+	a.committed = true
+	wire := a.ResponseWriter.Header()
+	maps.Copy(wire, header)
+	a.stream = strings.HasPrefix(wire.Get("Content-Type"), "text/event-stream")
+	if a.stream {
+		wire.Set("X-Accel-Buffering", "no")
+		wire.Del("Connection") // meaningless in HTTP/2, needless in HTTP/1.1
+	}
+	a.ResponseWriter.WriteHeader(status)
+	if a.stream {
+		a.startKeepAlive()
+	}
+}
+
+// Write sends one message, or one event of a stream: the SDK writes each in one piece.
+func (a *answer) Write(p []byte) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.plain != nil {
+		return a.plain.Write(p)
+	}
+	if !a.committed {
+		a.commit(a.header, http.StatusOK)
+	}
+	out := p
+	switch {
+	case a.unframed:
+		out = event("", withRequestID(p, a.method, a.requestID))
+	case a.stream:
+		if before, data, found := bytes.Cut(p, []byte("data: ")); found {
+			message := bytes.TrimSuffix(data, []byte("\n\n"))
+			if named := withRequestID(message, a.method, a.requestID); !bytes.Equal(named, message) {
+				out = event(string(before), named)
+			}
+		}
+	default:
+		out = withRequestID(p, a.method, a.requestID)
+	}
+	if err := a.send(out); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// event frames a message; fields are the lines before its data, or empty.
+func event(fields string, message []byte) []byte {
+	if fields == "" {
+		fields = "event: message\n"
+	}
+	return append(append([]byte(fields+"data: "), message...), "\n\n"...)
+}
+
+// send writes to the wire, within the time a client has. It is called with mu held.
+func (a *answer) send(p []byte) error {
+	a.control.SetWriteDeadline(time.Now().Add(writeTime)) // not every writer has deadlines
+	_, err := a.ResponseWriter.Write(p)
+	a.written = time.Now()
+	return err
+}
+
+// Flush sends what was written.
+func (a *answer) Flush() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.committed {
+		a.control.Flush()
+	}
+}
+
+// keepAlive sends comments while the answer is silent. It is called when the SDK has set the header of a stream and
+// before it writes.
+func (a *answer) keepAlive() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.finished && strings.HasPrefix(a.header.Get("Content-Type"), "text/event-stream") {
+		a.startKeepAlive()
+	}
+}
+
+// startKeepAlive begins the comments, once. It is called with mu held, while nobody changes the header.
+func (a *answer) startKeepAlive() {
+	if a.stop != nil {
+		return
+	}
+	a.stop, a.stopped = make(chan struct{}), make(chan struct{})
+	a.written = time.Now()
+	header := a.header.Clone()
+	go func() {
+		defer close(a.stopped)
+		tick := time.NewTicker(a.silence)
+		defer tick.Stop()
+		for {
+			select {
+			case <-a.stop:
+				return
+			case <-tick.C:
+				a.comment(header)
+			}
+		}
+	}()
+}
+
+func (a *answer) comment(header http.Header) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if time.Since(a.written) < a.silence {
+		return
+	}
+	if !a.committed {
+		a.commit(header, http.StatusOK)
+	}
+	if a.stream && a.send([]byte(": keep-alive\n\n")) == nil {
+		a.control.Flush()
+	}
+}
+
+// finish ends the answer: no write comes after it.
+func (a *answer) finish() {
+	a.mu.Lock()
+	a.finished = true
+	if a.stop != nil {
+		close(a.stop)
+	}
+	stopped := a.stopped
+	plain, status := a.plain, a.status
+	a.plain = nil
+	committed := a.committed
+	a.mu.Unlock()
+	if stopped != nil {
+		<-stopped
+	}
+	if plain != nil {
+		a.header.Del("X-Content-Type-Options")
+		a.refuse(status, plainError(status, plain.String()))
+	} else if !committed {
+		maps.Copy(a.ResponseWriter.Header(), a.header)
+	}
+	a.control.SetWriteDeadline(time.Time{})
+}
+
+// plainError says as JSON-RPC what the SDK said as text.
+func plainError(status int, said string) *rpcError {
+	if status == http.StatusNotFound {
+		return sessionNotFound()
+	}
+	return invalidRequest("%s", clip(strings.TrimSpace(said)))
+}
+
+// handOver lets somebody else write the whole answer.
+func (a *answer) handOver(to func(w http.ResponseWriter)) {
+	a.mu.Lock()
+	a.committed = true
+	a.mu.Unlock()
+	to(a.ResponseWriter)
+}

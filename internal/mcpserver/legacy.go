@@ -1,0 +1,157 @@
+package mcpserver
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/fastmcp-auth/fastmcp-auth/identity"
+)
+
+const (
+	sessionHeader   = "Mcp-Session-Id"
+	lastEventHeader = "Last-Event-Id"
+)
+
+// older serves a message of 2025-11-25 or older, within its session.
+//
+// A well-formed request that cannot be served is answered with status 200: to these clients a 404 means that the
+// session is gone, and other refusals that the transport is broken.
+func (h *Handler) older(a *answer, r *http.Request, m *message, version string, body []byte) {
+	if version != "" && !slices.Contains(mcp.SupportedProtocolVersions(), version) {
+		a.refuse(http.StatusBadRequest, unsupportedVersion(version))
+		return
+	}
+	if version >= firstModern {
+		// Only initialize gets here: the version it is sent with has none.
+		a.refuse(http.StatusBadRequest, &rpcError{
+			Code:    mcp.CodeUnsupportedProtocolVersion,
+			Message: "initialize belongs to versions before " + firstModern + "; send server/discover, or initialize with an older MCP-Protocol-Version",
+			Data:    map[string]any{"supported": mcp.SupportedProtocolVersions(), "requested": version},
+		})
+		return
+	}
+	id, fault := one(r.Header, sessionHeader)
+	if fault != nil {
+		a.refuse(http.StatusBadRequest, fault)
+		return
+	}
+	if id == "" {
+		if m.method != "initialize" || !m.isCall() {
+			a.refuse(http.StatusBadRequest, invalidRequest("the header %s is missing; begin a session with initialize", sessionHeader))
+			return
+		}
+		h.initialize(a, r, body)
+		return
+	}
+	s, end := h.sessions.use(id, identity.FromContext(r.Context()).Key(), 1)
+	if s == nil {
+		a.refuse(http.StatusNotFound, sessionNotFound())
+		return
+	}
+	defer end()
+	switch {
+	case m.response, m.isCall() && slices.Contains(legacyMethods, m.method):
+	case m.isCall():
+		a.refuse(http.StatusOK, unknownMethod(m.method))
+		return
+	case !strings.HasPrefix(m.method, "notifications/"):
+		a.refuse(http.StatusBadRequest, invalidRequest("%s needs an id", clip(m.method)))
+		return
+	case !slices.Contains(legacyNotifications, m.method):
+		a.WriteHeader(http.StatusAccepted)
+		return
+	}
+	if !h.allowed(a, r, m, http.StatusOK) {
+		return
+	}
+	h.pass(a, r, h.legacy, body, &request{token: m.token, session: s})
+}
+
+var legacyNotifications = []string{"notifications/cancelled", "notifications/initialized", "notifications/progress", "notifications/roots/list_changed"}
+
+// initialize begins a session, if there is room for one.
+func (h *Handler) initialize(a *answer, r *http.Request, body []byte) {
+	key := identity.FromContext(r.Context()).Key()
+	s, ok := h.sessions.reserve(key)
+	if !ok {
+		a.Header().Set("Retry-After", "60")
+		a.refuse(http.StatusServiceUnavailable, &rpcError{Code: codeServer, Message: "there are too many sessions; end one, or try again later"})
+		return
+	}
+	// A session that did not begin gives its place back.
+	defer h.sessions.settle(s)
+	h.pass(a, r, h.legacy, body, &request{session: s, begins: true})
+}
+
+// get opens the stream of a session, or takes up one that broke.
+func (h *Handler) get(a *answer, r *http.Request) {
+	s, end := h.sessionOf(a, r)
+	if s == nil {
+		return
+	}
+	defer end()
+	if fault := accepts(r, "text/event-stream"); fault != nil {
+		a.refuse(http.StatusNotAcceptable, fault)
+		return
+	}
+	if _, fault := one(r.Header, lastEventHeader); fault != nil {
+		a.refuse(http.StatusBadRequest, fault)
+		return
+	}
+	h.pass(a, r, h.legacy, nil, nil)
+}
+
+// delete ends a session and cancels what runs in it.
+func (h *Handler) delete(a *answer, r *http.Request) {
+	s, end := h.sessionOf(a, r)
+	if s == nil {
+		return
+	}
+	end()
+	h.sessions.end(s)
+	a.WriteHeader(http.StatusNoContent)
+}
+
+// sessionOf returns the session a GET or DELETE names. Without one it answers itself and returns nil.
+func (h *Handler) sessionOf(a *answer, r *http.Request) (*session, func()) {
+	version, fault := one(r.Header, versionHeader)
+	if fault != nil {
+		a.refuse(http.StatusBadRequest, fault)
+		return nil, nil
+	}
+	if version >= firstModern {
+		a.Header().Set("Allow", "POST")
+		a.refuse(http.StatusMethodNotAllowed, invalidRequest("%s is not served in version %s; use POST", r.Method, clip(version)))
+		return nil, nil
+	}
+	if version != "" && !slices.Contains(mcp.SupportedProtocolVersions(), version) {
+		a.refuse(http.StatusBadRequest, unsupportedVersion(version))
+		return nil, nil
+	}
+	id, fault := one(r.Header, sessionHeader)
+	if fault != nil {
+		a.refuse(http.StatusBadRequest, fault)
+		return nil, nil
+	}
+	if id == "" {
+		// Without a session there is nothing to stream or end, and POST is all there is.
+		a.Header().Set("Allow", "POST")
+		a.refuse(http.StatusMethodNotAllowed, invalidRequest("%s needs the header %s of a session; use POST to call", r.Method, sessionHeader))
+		return nil, nil
+	}
+	s, end := h.sessions.use(id, identity.FromContext(r.Context()).Key(), 0)
+	if s == nil {
+		a.refuse(http.StatusNotFound, sessionNotFound())
+		return nil, nil
+	}
+	return s, end
+}
+
+// sessionNotFound is the one answer to a session that never was, that ended, and that is another's.
+func sessionNotFound() *rpcError {
+	return &rpcError{Code: jsonrpc.CodeInvalidRequest, Message: "there is no such session; begin one with initialize"}
+}

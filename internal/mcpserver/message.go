@@ -1,0 +1,246 @@
+package mcpserver
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// maxID is how many bytes a JSON-RPC id or a progress token may have.
+const maxID = 256
+
+// message is one JSON-RPC message, with what must be known of it before the SDK sees it.
+type message struct {
+	id       json.RawMessage // nil for a notification
+	method   string          // empty for a response
+	response bool            // an answer of the client to a request of the server
+	params   bool            // there are params: an object
+
+	name    string // tools/call: the tool; resources/read: the URI
+	version string // of _meta; empty if not given
+	// capable reports that _meta holds the client's capabilities.
+	capable bool
+	// token reports that the client asked for progress.
+	token bool
+}
+
+// isCall reports whether the message wants an answer.
+func (m *message) isCall() bool { return m.id != nil && !m.response }
+
+// isModern reports whether the message belongs to 2026-07-28 or later, given the version of the HTTP header.
+func (m *message) isModern(header string) bool {
+	if m.method == "initialize" && m.version == "" {
+		return false
+	}
+	return m.version != "" || header >= firstModern
+}
+
+// The keys that mean something in a message, in its params and in their _meta. A key that differs from one of them only
+// by case, U+017F and U+212A included, means mischief: some readers would take it for the key.
+var (
+	messageKeys = []string{"jsonrpc", "id", "method", "params", "result", "error"}
+	paramsKeys  = []string{"_meta", "name", "arguments", "uri", "cursor", "protocolVersion", "capabilities", "clientInfo",
+		"requestId", "reason", "progressToken", "progress", "notifications", "inputResponses", "requestState", "level", "ref"}
+	metaKeys = []string{"progressToken", mcp.MetaKeyProtocolVersion, mcp.MetaKeyClientInfo, mcp.MetaKeyClientCapabilities, mcp.MetaKeyLogLevel}
+)
+
+// members are those of one object of the protocol.
+type members map[string]json.RawMessage
+
+// read reads an object of the protocol: no two keys differ only by case, none looks like a key that means something.
+func (s *scanner) read(where string, keys []string) (members, error) {
+	found := members{}
+	folded := map[string]bool{}
+	err := s.object(func(key string, value []byte) error {
+		for _, known := range keys {
+			if key != known && strings.EqualFold(key, known) {
+				return s.fail("%s has the key %q, which looks like %q", where, clip(key), known)
+			}
+		}
+		if fold := fold(key); folded[fold] {
+			return s.fail("%s has two keys that differ only by case: %q", where, clip(key))
+		} else {
+			folded[fold] = true
+		}
+		found[key] = value
+		return nil
+	})
+	return found, err
+}
+
+// fold maps keys that strings.EqualFold takes for equal to one string.
+func fold(key string) string { return strings.ToLower(strings.ToUpper(key)) }
+
+// parse reads one JSON-RPC message and nothing else. When it refuses, the message it returns holds the id, if there was
+// one, or is nil.
+func parse(body []byte) (*message, *rpcError) {
+	if !utf8.Valid(body) {
+		return nil, &rpcError{Code: jsonrpc.CodeParseError, Message: "the body is not valid UTF-8"}
+	}
+	s := &scanner{b: body}
+	switch s.peek() {
+	case '{':
+	case '[':
+		return nil, invalidRequest("batches are not supported; send one message in each request")
+	case 0:
+		if s.i == len(s.b) {
+			return nil, invalidRequest("the body is empty")
+		}
+		fallthrough
+	default:
+		return nil, &rpcError{Code: jsonrpc.CodeParseError, Message: "the body is not a JSON object"}
+	}
+	top, err := s.read("the message", messageKeys)
+	if err == nil {
+		err = s.end()
+	}
+	if err != nil {
+		return nil, &rpcError{Code: jsonrpc.CodeParseError, Message: "the body is not the JSON of one message: " + said(err)}
+	}
+	m := &message{}
+	if fault := m.readEnvelope(top); fault != nil {
+		return m, fault
+	}
+	return m, m.readParams(top["params"])
+}
+
+// readEnvelope reads everything but the params. JSON-RPC 2.0, sections 4 and 5.
+func (m *message) readEnvelope(top members) *rpcError {
+	if id, given := top["id"]; given {
+		if !isID(id) {
+			return invalidRequest("the id must be a string or a whole number, of at most %d bytes", maxID)
+		}
+		m.id = id
+	}
+	if string(top["jsonrpc"]) != `"2.0"` {
+		return invalidRequest(`"jsonrpc" must be "2.0"`)
+	}
+	method, isRequest := top["method"]
+	if !isRequest {
+		_, hasResult := top["result"]
+		_, hasError := top["error"]
+		if m.id == nil || hasResult == hasError {
+			return invalidRequest("the message has no method and is no answer either")
+		}
+		m.response = true
+		return nil
+	}
+	if json.Unmarshal(method, &m.method) != nil || m.method == "" || len(m.method) > maxID {
+		m.method = ""
+		return invalidRequest(`"method" must be the name of a method`)
+	}
+	return nil
+}
+
+// readParams reads of the params what must be known before the SDK sees them.
+func (m *message) readParams(raw json.RawMessage) *rpcError {
+	if m.response || raw == nil || string(raw) == "null" {
+		return m.missing(nil)
+	}
+	if raw[0] != '{' {
+		return invalidParams("the params of %s must be an object", clip(m.method))
+	}
+	m.params = true
+	params, err := (&scanner{b: raw}).read("the params", paramsKeys)
+	if err != nil {
+		return invalidParams("the params of %s are not right: %s", clip(m.method), said(err))
+	}
+	if fault := m.readMeta(params["_meta"]); fault != nil {
+		return fault
+	}
+	if cursor, given := params["cursor"]; given && cursor[0] != '"' {
+		return invalidParams(`"cursor" must be a string`)
+	}
+	return m.missing(params)
+}
+
+// missing refuses a call without what its method needs.
+func (m *message) missing(params members) *rpcError {
+	need := func(key string, to *string) *rpcError {
+		value, given := params[key]
+		if !given {
+			return invalidParams("%s needs %q in its params", m.method, key)
+		}
+		if json.Unmarshal(value, to) != nil || *to == "" || value[0] != '"' {
+			return invalidParams("%q must be a string that is not empty", key)
+		}
+		return nil
+	}
+	switch m.method {
+	case "tools/call":
+		if arguments, given := params["arguments"]; given && arguments[0] != '{' && string(arguments) != "null" {
+			return invalidParams(`"arguments" must be an object`)
+		}
+		return need("name", &m.name)
+	case "resources/read":
+		return need("uri", &m.name)
+	case "initialize":
+		var version string
+		return need("protocolVersion", &version)
+	case "subscriptions/listen":
+		if notifications, given := params["notifications"]; !given || notifications[0] != '{' {
+			return invalidParams(`subscriptions/listen needs the object "notifications" in its params`)
+		}
+	}
+	return nil
+}
+
+func (m *message) readMeta(raw json.RawMessage) *rpcError {
+	if raw == nil || string(raw) == "null" {
+		return nil
+	}
+	if raw[0] != '{' {
+		return invalidParams(`"_meta" must be an object`)
+	}
+	meta, err := (&scanner{b: raw}).read("_meta", metaKeys)
+	if err != nil {
+		return invalidParams("the _meta of %s is not right: %s", clip(m.method), said(err))
+	}
+	if version, given := meta[mcp.MetaKeyProtocolVersion]; given {
+		if json.Unmarshal(version, &m.version) != nil || m.version == "" {
+			return invalidParams("%q in _meta must be a protocol version", mcp.MetaKeyProtocolVersion)
+		}
+	}
+	if capabilities, given := meta[mcp.MetaKeyClientCapabilities]; given {
+		if capabilities[0] != '{' {
+			return invalidParams("%q in _meta must be an object", mcp.MetaKeyClientCapabilities)
+		}
+		m.capable = true
+	}
+	if info, given := meta[mcp.MetaKeyClientInfo]; given && info[0] != '{' {
+		return invalidParams("%q in _meta must be an object", mcp.MetaKeyClientInfo)
+	}
+	if token, given := meta["progressToken"]; given {
+		if !isID(token) {
+			return invalidParams(`"progressToken" must be a string or a whole number, of at most %d bytes`, maxID)
+		}
+		m.token = true
+	}
+	return nil
+}
+
+// isID reports whether raw may name a request: a string, or a whole number every reader keeps whole.
+func isID(raw json.RawMessage) bool {
+	if len(raw) > maxID {
+		return false
+	}
+	if raw[0] == '"' {
+		return true
+	}
+	n, err := strconv.ParseInt(string(raw), 10, 64)
+	return err == nil && n > -1<<53 && n < 1<<53
+}
+
+// said returns what a syntax error says, without wrapping.
+func said(err error) string {
+	var syntax *syntaxError
+	if errors.As(err, &syntax) {
+		return syntax.Error()
+	}
+	return "it cannot be read"
+}

@@ -1,0 +1,250 @@
+package mcpserver
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/fastmcp-auth/fastmcp-auth/identity"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/toolbox"
+)
+
+// requestHeader names a request to the SDK's servers, which give handlers the header of the request they serve but, in
+// a session, the context of the one that began it. What a client sends under this name is dropped.
+const requestHeader = "X-Mcpserver-Request"
+
+// listTTL is for how long clients may keep a list, in milliseconds.
+const listTTL = 60_000
+
+// request is what the SDK's servers must know of the HTTP request they serve.
+type request struct {
+	id       string // the request id
+	identity *identity.Identity
+	answer   *answer
+	token    bool     // the client asked for progress
+	session  *session // nil in the modern era
+	begins   bool     // the request begins the session
+}
+
+type requestKey struct{}
+
+// pass hands a request to the SDK, with the bytes that were parsed. A nil rq is for a stream, which calls nothing.
+func (h *Handler) pass(a *answer, r *http.Request, next http.Handler, body []byte, rq *request) {
+	inner := r.WithContext(r.Context())
+	inner.Header = r.Header.Clone()
+	inner.Header.Del(requestHeader)
+	inner.Header.Del("Authorization") // nothing behind here needs it
+	inner.Header.Del("Cookie")
+	if name := inner.Header.Get(nameHeader); name != "" {
+		if decoded, ok := decodeMirror(name); ok {
+			inner.Header.Set(nameHeader, decoded) // the SDK compares without decoding
+		}
+	}
+	if body != nil {
+		inner.Body = io.NopCloser(bytes.NewReader(body))
+		inner.ContentLength = int64(len(body))
+	}
+	if rq != nil {
+		rq.id, rq.identity, rq.answer = a.requestID, identity.FromContext(r.Context()), a
+		nonce := rand.Text()
+		inner.Header.Set(requestHeader, nonce)
+		h.requests.Store(nonce, rq)
+		defer h.forget(r, nonce)
+	}
+	next.ServeHTTP(a, inner)
+}
+
+// forget drops what nobody took up. When the client left early, the SDK may still be about to.
+func (h *Handler) forget(r *http.Request, nonce string) {
+	if r.Context().Err() == nil {
+		h.requests.Delete(nonce)
+		return
+	}
+	time.AfterFunc(time.Minute, func() { h.requests.Delete(nonce) })
+}
+
+// take returns the request the SDK serves, once.
+func (h *Handler) take(extra *mcp.RequestExtra) *request {
+	if extra == nil {
+		return nil
+	}
+	found, _ := h.requests.LoadAndDelete(extra.Header.Get(requestHeader))
+	rq, _ := found.(*request)
+	return rq
+}
+
+// newServer returns a server of the SDK that offers what is in the box.
+func (h *Handler) newServer(implementation *mcp.Implementation, instructions string) *mcp.Server {
+	server := mcp.NewServer(implementation, &mcp.ServerOptions{
+		Instructions: instructions,
+		Logger:       onlyErrors(h.logger),
+		Capabilities: &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{}, Resources: &mcp.ResourceCapabilities{}},
+		// What a caller sees may depend on who it is.
+		SetCacheable: func(_ context.Context, req mcp.Request, c *mcp.Cacheable) {
+			c.CacheScope, c.TTLMs = "private", listTTL
+			if _, isRead := req.(*mcp.ReadResourceRequest); isRead {
+				c.TTLMs = 0
+			}
+		},
+	})
+	for _, t := range h.box.AllTools() {
+		server.AddTool(t, h.callTool)
+	}
+	for _, r := range h.box.AllResources() {
+		server.AddResource(r, h.readResource)
+	}
+	server.AddReceivingMiddleware(h.receive)
+	return server
+}
+
+// receive gives each message of a client the identity of the request that brought it.
+func (h *Handler) receive(next mcp.MethodHandler) mcp.MethodHandler {
+	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
+		if strings.HasPrefix(method, "notifications/") {
+			return next(ctx, method, req)
+		}
+		rq := h.take(req.GetExtra())
+		if rq == nil {
+			// Without the request there is no caller, and without a caller nothing is done.
+			return nil, (&rpcError{Code: jsonrpc.CodeInternalError, Message: "the request is no longer known"}).wire(rand.Text())
+		}
+		ctx = identity.NewContext(ctx, rq.identity)
+		ctx = context.WithValue(ctx, requestKey{}, rq)
+		rq.answer.keepAlive()
+		if rq.session != nil && !rq.begins {
+			var cancel context.CancelCauseFunc
+			ctx, cancel = context.WithCancelCause(ctx)
+			defer cancel(nil)
+			defer context.AfterFunc(rq.session.ctx, func() { cancel(errSessionEnded) })()
+		}
+		result, err := next(ctx, method, req)
+		if err != nil {
+			return nil, h.translate(ctx, method, err, rq)
+		}
+		if ss, ok := req.GetSession().(*mcp.ServerSession); ok && rq.begins && !h.sessions.fill(rq.session, ss) {
+			return nil, (&rpcError{Code: codeServer, Message: toolbox.ErrDraining.Error()}).wire(rq.id)
+		}
+		h.keepVisible(ctx, result)
+		return result, nil
+	}
+}
+
+// keepVisible drops from a list what the caller is denied.
+func (h *Handler) keepVisible(ctx context.Context, result mcp.Result) {
+	switch list := result.(type) {
+	case *mcp.ListToolsResult:
+		visible := h.box.Tools(ctx)
+		list.Tools = slices.DeleteFunc(list.Tools, func(t *mcp.Tool) bool { return !slices.Contains(visible, t) })
+	case *mcp.ListResourcesResult:
+		visible := h.box.Resources(ctx)
+		list.Resources = slices.DeleteFunc(list.Resources, func(r *mcp.Resource) bool { return !slices.Contains(visible, r) })
+	}
+}
+
+// callTool is the handler of every tool.
+func (h *Handler) callTool(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	rq, ok := ctx.Value(requestKey{}).(*request)
+	if !ok {
+		return nil, errors.New("no request")
+	}
+	call := &toolbox.Call{Name: req.Params.Name, Arguments: req.Params.Arguments, RequestID: rq.id}
+	if rq.token {
+		token := req.Params.GetProgressToken()
+		call.Progress = func(done, total float64, message string) {
+			// A client that left is no reason for the tool to stop: its call is cancelled elsewhere.
+			_ = req.Session.NotifyProgress(ctx, &mcp.ProgressNotificationParams{
+				ProgressToken: token, Progress: done, Total: total, Message: message,
+			})
+		}
+	}
+	result, err := h.box.Call(ctx, call)
+	if wrong := (*toolbox.ArgumentsError)(nil); errors.As(err, &wrong) {
+		// A model that sees what was wrong can call again, so this is a result. MCP 2025-11-25, tools, error handling.
+		result, err = &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: wrong.Error()}}}, nil
+	}
+	if err == nil && result.IsError {
+		named := *result
+		named.Meta = mcp.Meta{"request_id": rq.id}
+		for k, v := range result.Meta {
+			named.Meta[k] = v
+		}
+		result = &named
+	}
+	return result, err
+}
+
+// readResource is the handler of every resource.
+func (h *Handler) readResource(ctx context.Context, req *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
+	rq, ok := ctx.Value(requestKey{}).(*request)
+	if !ok {
+		return nil, errors.New("no request")
+	}
+	contents, err := h.box.Read(ctx, req.Params.URI, rq.id)
+	if err != nil {
+		return nil, err
+	}
+	return &mcp.ReadResourceResult{Contents: contents}, nil
+}
+
+// translate makes of any error what goes over the wire: strangers get a sentence and the request id.
+func (h *Handler) translate(ctx context.Context, method string, err error, rq *request) error {
+	var (
+		wire    *jsonrpc.Error
+		unknown *toolbox.UnknownError
+		failed  *toolbox.FailedError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		return invalidParams("%s", unknown.Error()).wire(rq.id)
+	case errors.Is(err, toolbox.ErrDraining), errors.Is(err, toolbox.ErrBusy), errors.Is(err, toolbox.ErrCancelled):
+		return (&rpcError{Code: codeServer, Message: err.Error()}).wire(rq.id)
+	case errors.As(err, &failed):
+		return (&rpcError{Code: jsonrpc.CodeInternalError, Message: failed.Error()}).wire(rq.id)
+	case errors.As(err, &wire):
+		var data map[string]any
+		if len(wire.Data) > 0 && json.Unmarshal(wire.Data, &data) != nil {
+			data = map[string]any{"detail": wire.Data}
+		}
+		return (&rpcError{Code: wire.Code, Message: clip(err.Error()), Data: data}).wire(rq.id)
+	}
+	if scopes, missing := missingScopes(err); missing {
+		return (&rpcError{Code: jsonrpc.CodeInvalidRequest, Message: err.Error(), Data: map[string]any{"scopes": scopes}}).wire(rq.id)
+	}
+	h.logger.LogAttrs(ctx, slog.LevelError, "mcp request failed", slog.String("method", method), slog.String("request_id", rq.id), slog.Any("error", err))
+	return (&rpcError{Code: jsonrpc.CodeInternalError, Message: "the server could not answer"}).wire(rq.id)
+}
+
+// missingScopes returns the scopes an operation needs, if that is why it was refused.
+func missingScopes(err error) ([]string, bool) {
+	var scope *toolbox.ScopeError
+	if errors.As(err, &scope) {
+		return scope.Scopes, true
+	}
+	return nil, false
+}
+
+// onlyErrors returns a logger that passes on errors: the SDK tells of every session at lower levels.
+func onlyErrors(logger *slog.Logger) *slog.Logger { return slog.New(errorsOnly{logger.Handler()}) }
+
+type errorsOnly struct{ slog.Handler }
+
+func (e errorsOnly) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelError && e.Handler.Enabled(ctx, level)
+}
+
+func (e errorsOnly) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return errorsOnly{e.Handler.WithAttrs(attrs)}
+}
+
+func (e errorsOnly) WithGroup(name string) slog.Handler { return errorsOnly{e.Handler.WithGroup(name)} }

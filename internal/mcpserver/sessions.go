@@ -1,0 +1,222 @@
+package mcpserver
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+)
+
+// errSessionEnded is why the calls of an ended session are cancelled.
+var errSessionEnded = errors.New("the session has ended")
+
+// sessions are the legacy sessions that have begun and not ended.
+type sessions struct {
+	max, maxPerUser int
+	timeout         time.Duration
+
+	mu      sync.Mutex
+	byID    map[string]*session
+	perUser map[string]map[*session]struct{} // reserved ones too
+	count   int                              // reserved ones too
+	closed  bool
+}
+
+// session is one legacy session, bound to the identity that began it.
+type session struct {
+	key    string // identity.Key of who began it
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	// guarded by sessions.mu
+	id     string
+	server *mcp.ServerSession // nil while only reserved
+	active int                // requests in it now, open streams too
+	posts  int                // those of them that carry a message
+	quiet  chan struct{}      // closed when posts is 0 and the session has ended
+	since  time.Time          // when it was last used
+	timer  *time.Timer
+	ended  bool
+}
+
+func newSessions(max, maxPerUser int, timeout time.Duration) *sessions {
+	return &sessions{max: max, maxPerUser: maxPerUser, timeout: timeout,
+		byID: map[string]*session{}, perUser: map[string]map[*session]struct{}{}}
+}
+
+// reserve makes room for a session of this user. Who has too many loses the one idle for longest.
+func (t *sessions) reserve(key string) (*session, bool) {
+	t.mu.Lock()
+	mine := t.perUser[key]
+	full := t.count >= t.max || key != "" && len(mine) >= t.maxPerUser
+	var oldest *session
+	if full && !t.closed {
+		for s := range mine {
+			if s.server != nil && s.active == 0 && (oldest == nil || s.since.Before(oldest.since)) {
+				oldest = s
+			}
+		}
+	}
+	if t.closed || full && oldest == nil {
+		t.mu.Unlock()
+		return nil, false
+	}
+	if oldest != nil {
+		t.remove(oldest)
+	}
+	s := &session{key: key, active: 1, posts: 1, quiet: make(chan struct{})}
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	if t.perUser[key] == nil {
+		t.perUser[key] = map[*session]struct{}{}
+	}
+	t.perUser[key][s] = struct{}{}
+	t.count++
+	t.mu.Unlock()
+	if oldest != nil {
+		oldest.close()
+	}
+	return s, true
+}
+
+// fill makes a reserved session a real one.
+func (t *sessions) fill(s *session, server *mcp.ServerSession) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return false
+	}
+	s.server, s.id = server, server.ID()
+	t.byID[s.id] = s
+	return true
+}
+
+// settle ends the request that began the session. If it did not begin, its place is given back.
+func (t *sessions) settle(s *session) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s.server == nil && !s.ended {
+		t.remove(s)
+		s.cancel(errSessionEnded)
+	}
+	t.release(s, 1)
+}
+
+// use returns the session of this id if it is this user's, with a function to call when the request has ended; posts is
+// 1 for a request with a message and 0 for a stream. For any other id it returns nil.
+func (t *sessions) use(id, key string, posts int) (*session, func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.byID[id]
+	if s == nil || s.key != key {
+		return nil, nil
+	}
+	s.active++
+	s.posts += posts
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+	return s, sync.OnceFunc(func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.release(s, posts)
+	})
+}
+
+// release ends one request in s. It is called with mu held.
+func (t *sessions) release(s *session, posts int) {
+	s.active--
+	s.posts -= posts
+	if s.ended {
+		if posts > 0 && s.posts == 0 {
+			close(s.quiet)
+		}
+		return
+	}
+	if s.active > 0 {
+		return
+	}
+	s.since = time.Now()
+	s.timer = time.AfterFunc(t.timeout, func() { t.endIdle(s) })
+}
+
+// endIdle ends s if nobody used it in the meantime.
+func (t *sessions) endIdle(s *session) {
+	t.mu.Lock()
+	if s.active > 0 || s.ended || time.Since(s.since) < t.timeout {
+		t.mu.Unlock()
+		return
+	}
+	t.remove(s)
+	t.mu.Unlock()
+	s.close()
+}
+
+// end ends s: its calls are cancelled, its streams close, its id is unknown from now on.
+func (t *sessions) end(s *session) {
+	t.mu.Lock()
+	if s.ended {
+		t.mu.Unlock()
+		return
+	}
+	t.remove(s)
+	t.mu.Unlock()
+	s.close()
+}
+
+// endAll ends every session and begins none.
+func (t *sessions) endAll() {
+	t.mu.Lock()
+	t.closed = true
+	var all []*session
+	for _, s := range t.byID {
+		all = append(all, s)
+	}
+	for _, s := range all {
+		t.remove(s)
+	}
+	t.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, s := range all {
+		wg.Go(s.close)
+	}
+	wg.Wait()
+}
+
+// remove forgets s. It is called with mu held.
+func (t *sessions) remove(s *session) {
+	s.ended = true
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+	if s.posts == 0 {
+		close(s.quiet)
+	}
+	delete(t.byID, s.id)
+	if mine := t.perUser[s.key]; mine != nil {
+		delete(mine, s)
+		if len(mine) == 0 {
+			delete(t.perUser, s.key)
+		}
+	}
+	t.count--
+}
+
+// answerTime is how long the cancelled calls of an ended session have to be answered.
+const answerTime = 2 * time.Second
+
+// close cancels the calls of a session that was removed, lets their answers out and closes its streams.
+func (s *session) close() {
+	s.cancel(errSessionEnded)
+	if s.server == nil {
+		return
+	}
+	select {
+	case <-s.quiet:
+	case <-time.After(answerTime):
+	}
+	s.server.Close()
+}
