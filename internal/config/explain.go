@@ -1,0 +1,57 @@
+package config
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+// Row is one setting as [Settings.Explain] tells it.
+type Row struct {
+	Key    string `json:"key"`    // such as provider.kind
+	Value  string `json:"value"`  // as one would type it; "…" for a secret that is set, empty for nothing
+	Origin string `json:"origin"` // "default", "flag --addr", "environment FASTMCP_AUTH_ADDR", ".env:3 NAME", "file:line"
+}
+
+// Explain returns each setting of the command, with its value and where that came from, in the order of the reference
+// page. Secrets are "…".
+func (s *Settings) Explain() []Row {
+	return append([]Row(nil), s.rows...)
+}
+
+func (l *loader) rows() []Row {
+	rows := []Row{}
+	for i := range table {
+		d := &table[i]
+		if !d.usedBy(l.src.Command) {
+			continue
+		}
+		where := l.origins[d.key]
+		rows = append(rows, Row{Key: d.key, Value: format(d, where.value), Origin: where.origin})
+	}
+	return rows
+}
+
+// WriteText prints rows as aligned columns: key, value, origin. A value that is empty prints as "-".
+func WriteText(w io.Writer, rows []Row) error {
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		value := r.Value
+		if value == "" {
+			value = "-"
+		}
+		if _, err := io.WriteString(columns, strings.Join([]string{r.Key, value, r.Origin}, "\t")+"\n"); err != nil {
+			return err
+		}
+	}
+	return columns.Flush()
+}
+
+// WriteJSON prints rows as one JSON array.
+func WriteJSON(w io.Writer, rows []Row) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(rows)
+}

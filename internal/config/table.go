@@ -1,0 +1,178 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// kind is what a setting may be.
+type kind int
+
+const (
+	text   kind = iota
+	yes         // true or false
+	span        // a duration with its unit
+	size        // bytes with their unit
+	number      // a whole number
+	list        // several texts
+	scopes      // tool names to scopes
+	secret      // a text that is never shown, and never a flag
+)
+
+// Sections of the reference page: what is fixed for the life of a process, and what describes who may do what.
+const (
+	atStart = iota
+	whileRunning
+)
+
+// setting is one row of the table.
+type setting struct {
+	key      string
+	kind     kind
+	fallback string            // the default as one would type it
+	byCmd    map[string]string // a default that differs by command
+	help     string            // one sentence: for flags, and for the page
+	section  int
+	commands []string                 // who uses it, besides Show; nil means serve alone
+	oneOf    []string                 // for text: all that it may be
+	check    func(item string) string // for text and list items: what is wrong with it, or nothing
+	from, to time.Duration            // for span: the bounds, both allowed
+	low      int64                    // for number and size
+	high     int64
+}
+
+var (
+	everywhere = []string{Serve, IDP, Demo}
+	withDev    = []string{Serve, IDP, Demo}
+	tools      = []string{Serve, Demo}
+)
+
+// table is every setting there is. Flags, environment, file, page and checks are made from it.
+var table = []setting{
+	{key: "addr", kind: text, fallback: "127.0.0.1:8000", commands: tools, check: listenAddress,
+		help: "Address to listen on, as host:port; port 0 takes a free one."},
+	{key: "public_url", kind: text, check: publicURL,
+		help: "URL clients reach the server by, as scheme and host without a path; needed when addr is beyond this machine."},
+	{key: "trusted_proxies", kind: list, check: network,
+		help: "Networks of the reverse proxies whose X-Forwarded-* headers are believed, as CIDR."},
+	{key: "tls.cert", kind: text, help: "File with the TLS certificate chain, as PEM."},
+	{key: "tls.key", kind: text, help: "File with the TLS private key, as PEM."},
+	{key: "log.level", kind: text, fallback: "info", commands: everywhere, oneOf: []string{"debug", "info", "warn", "error"},
+		help: "Least level that is logged."},
+	{key: "log.format", kind: text, fallback: "auto", commands: everywhere, oneOf: []string{"auto", "text", "json"},
+		help: "Form of the log; auto is text on a terminal and JSON elsewhere."},
+	{key: "limits.body", kind: size, fallback: "1MiB", low: 1 << 10, high: 64 << 20,
+		help: "Largest request body."},
+	{key: "limits.header", kind: size, fallback: "64KiB", low: 4 << 10, high: 1 << 20,
+		help: "Largest request header, all fields together."},
+	{key: "limits.read_timeout", kind: span, fallback: "30s", from: time.Second, to: time.Hour,
+		help: "Longest time a request, header and body, may take to arrive."},
+	{key: "limits.write_timeout", kind: span, fallback: "30s", from: time.Second, to: time.Hour,
+		help: "Longest time one write of an answer may wait for a slow reader."},
+	{key: "limits.idle_timeout", kind: span, fallback: "2m", from: time.Second, to: time.Hour,
+		help: "How long a connection without a request stays open."},
+	{key: "limits.call_timeout", kind: span, fallback: "5m", to: 24 * time.Hour,
+		help: "Longest time one tool call may run; 0s means no limit."},
+	{key: "limits.sessions", kind: number, fallback: "1000", low: 1, high: 1_000_000,
+		help: "Most sessions of older protocol versions at a time."},
+	{key: "limits.session_idle", kind: span, fallback: "30m", from: time.Second, to: 24 * time.Hour,
+		help: "How long such a session lives without a request."},
+	{key: "limits.shutdown_grace", kind: span, fallback: "10s", to: 10 * time.Minute, commands: everywhere,
+		help: "How long running calls may finish after a signal to end, before they are cancelled."},
+	{key: "reverse.duration", kind: span, fallback: "5s", to: 10 * time.Minute, commands: tools,
+		help: "Time over which reverse_tool reports its progress."},
+	{key: "idp.addr", kind: text, fallback: "127.0.0.1:0", byCmd: map[string]string{IDP: "127.0.0.1:9000"}, commands: withDev,
+		check: listenAddress, help: "Address the development provider listens on."},
+	{key: "idp.character", kind: text, fallback: "standard", commands: withDev, oneOf: []string{"standard", "entra"},
+		help: "How the development provider behaves: as the RFCs say, or with the oddities of Entra ID."},
+	{key: "idp.issuer", kind: text, commands: []string{IDP}, check: baseURL,
+		help: "Issuer the development provider names, where people reach it by another address than it listens on."},
+	{key: "idp.expose", kind: yes, fallback: "false", commands: []string{IDP},
+		help: "Let the development provider, whose users and secrets everyone knows, listen beyond this machine."},
+
+	{key: "allowed_origins", kind: list, section: whileRunning, check: origin,
+		help: "Web origins that may call from a browser, besides the server's own."},
+	{key: "allowed_hosts", kind: list, section: whileRunning, check: hostHeader,
+		help: "Host headers that are answered, besides the public URL's and, on loopback, the loopback names."},
+	{key: "no_auth", kind: yes, fallback: "false", section: whileRunning,
+		help: "Serve everyone without sign-in; on loopback only."},
+	{key: "force_no_auth", kind: yes, fallback: "false", section: whileRunning,
+		help: "With no_auth: serve everyone even beyond this machine."},
+	{key: "provider.kind", kind: text, section: whileRunning,
+		oneOf: []string{"entra", "keycloak", "auth0", "okta", "google", "oidc", "dev"},
+		help:  "Identity provider whose tokens are accepted; without one, the development provider starts, on loopback only."},
+	{key: "provider.issuer", kind: text, section: whileRunning, check: baseURL,
+		help: "Issuer of an OpenID provider; for Keycloak the base URL with provider.realm, or the realm's issuer without."},
+	{key: "provider.tenant", kind: text, section: whileRunning, check: tenant,
+		help: "Entra directory (tenant) ID, or common or organizations."},
+	{key: "provider.tenants", kind: list, section: whileRunning, check: allowedTenant,
+		help: `Entra tenants let in when provider.tenant is common or organizations; "*" alone lets in any.`},
+	{key: "provider.cloud", kind: text, fallback: "public", section: whileRunning, oneOf: []string{"public", "usgov", "china"},
+		help: "Entra cloud the tenant is in."},
+	{key: "provider.realm", kind: text, section: whileRunning, check: pathSegment, help: "Keycloak realm."},
+	{key: "provider.domain", kind: text, section: whileRunning, check: domain, help: "Auth0 or Okta domain, without a scheme."},
+	{key: "provider.server", kind: text, section: whileRunning, check: pathSegment,
+		help: "Okta authorization server id; not said, it is default."},
+	{key: "provider.audience", kind: list, section: whileRunning, check: printable,
+		help: "What a token's aud must be, any of these; not said, it is the server's own URL, except for Entra and Google, which need it said."},
+	{key: "provider.client_id", kind: text, section: whileRunning, check: printable,
+		help: "Public client id that command-line clients sign in with; it is shown to people, and not checked."},
+	{key: "provider.scope_prefix", kind: text, section: whileRunning, check: scopePrefix,
+		help: "What stands before a scope's name when a client asks for it, such as api://<app>/ for Entra."},
+	{key: "provider.guests", kind: text, fallback: "allow", section: whileRunning, oneOf: []string{"allow", "deny"},
+		help: "Whether people whose home is another tenant or provider may call."},
+	{key: "provider.introspection.url", kind: text, section: whileRunning, check: endpointURL,
+		help: "Introspection endpoint for opaque tokens (RFC 7662)."},
+	{key: "provider.introspection.client_id", kind: text, section: whileRunning, check: printable,
+		help: "Client id to ask the introspection endpoint with."},
+	{key: "provider.introspection.client_secret", kind: secret, section: whileRunning,
+		help: "Secret of that client."},
+	{key: "provider.introspection.client_secret_file", kind: text, section: whileRunning,
+		help: "File with that secret; one line end at its end does not count."},
+	{key: "scopes.execute", kind: text, fallback: "execute", section: whileRunning, check: scope,
+		help: "Name of the scope that opens every tool."},
+	{key: "scopes.tools", kind: scopes, section: whileRunning,
+		help: "Scopes that open a tool, all of them together, instead of its own; the scope that opens every tool still does."},
+	{key: "tokens.leeway", kind: span, fallback: "1m", to: 5 * time.Minute, section: whileRunning,
+		help: "How far the provider's clock may be off ours."},
+	{key: "tokens.unknown_key_interval", kind: span, fallback: "5m", from: time.Second, to: time.Hour, section: whileRunning,
+		help: "Least time between two fetches of the provider's keys for tokens signed with an unknown key."},
+}
+
+// byKey returns the row of key, or nil.
+func byKey(key string) *setting {
+	i := slices.IndexFunc(table, func(d setting) bool { return d.key == key })
+	if i < 0 {
+		return nil
+	}
+	return &table[i]
+}
+
+func (d *setting) defaultFor(command string) string {
+	if v, differs := d.byCmd[command]; differs {
+		return v
+	}
+	return d.fallback
+}
+
+func (d *setting) usedBy(command string) bool {
+	return command == Show || slices.Contains(d.users(), command)
+}
+
+func (d *setting) users() []string {
+	if d.commands == nil {
+		return []string{Serve}
+	}
+	return d.commands
+}
+
+// flag is the setting's name on the command line, without the dashes. A secret has none.
+func (d *setting) flag() string {
+	return strings.NewReplacer(".", "-", "_", "-").Replace(d.key)
+}
+
+// env is the setting's name in the environment.
+func (d *setting) env() string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(d.key, ".", "_"))
+}
