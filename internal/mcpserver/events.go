@@ -40,11 +40,7 @@ type sent struct {
 	data  [][]byte
 }
 
-var (
-	_ error = errForgotten
-
-	errForgotten = errors.New("the events are no longer kept")
-)
+var errForgotten = errors.New("the events are no longer kept")
 
 func newEvents() *events { return &events{sessions: map[string]*list.Element{}} }
 

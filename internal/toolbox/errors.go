@@ -99,7 +99,7 @@ func nearest(asked string, names []string) string {
 	if len(asked) > 128 {
 		return ""
 	}
-	best, at := "", 1+max(1, len(asked)/3)
+	best, at := "", 1+max(min(2, len(asked)/2), len(asked)/3)
 	for _, name := range names {
 		if d := distance(strings.ToLower(asked), strings.ToLower(name)); d < at {
 			best, at = name, d

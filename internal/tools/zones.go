@@ -97,9 +97,9 @@ func (z *zones) near(asked string) []string {
 		plain := plainName(name)
 		far := min(distance(want, plain), 1+distance(wantCity, city(plain)), 1+distance(want, city(plain)))
 		if len(wantCity) >= 4 && strings.HasPrefix(city(plain), wantCity) {
-			far = min(far, 2)
+			far = 1
 		}
-		if far <= max(2, len(wantCity)/3) {
+		if far <= max(1, len(wantCity)/3) {
 			found = append(found, candidate{name, far})
 		}
 	}
