@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -78,4 +79,15 @@ func (s *Session) progressed(m report) {
 	if !r.ended {
 		r.hear(Progress{Tool: r.tool, Done: m.Params.Done, Total: m.Params.Total, Message: m.Params.Message})
 	}
+}
+
+// Text joins the text contents of a result, one to a line. A result without any is the empty text.
+func Text(result *mcp.CallToolResult) string {
+	var lines []string
+	for _, c := range result.Content {
+		if text, ok := c.(*mcp.TextContent); ok {
+			lines = append(lines, text.Text)
+		}
+	}
+	return strings.Join(lines, "\n")
 }
