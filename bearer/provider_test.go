@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -113,12 +114,16 @@ func (i *issuer) serve(w http.ResponseWriter, r *http.Request) {
 	defer i.mu.Unlock()
 	switch r.URL.Path {
 	case "/keys":
-		json.NewEncoder(w).Encode(map[string]any{"keys": i.keys})
-	case "/.well-known/openid-configuration", "/tenant/v2.0/.well-known/openid-configuration":
+		writeKeys(w, i.keys)
+	case "/.well-known/openid-configuration":
 		json.NewEncoder(w).Encode(i.metadata)
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+func writeKeys(w io.Writer, keys []map[string]any) {
+	json.NewEncoder(w).Encode(map[string]any{"keys": keys})
 }
 
 func (i *issuer) publish(keys ...map[string]any) {
