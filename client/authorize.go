@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
 	"github.com/fastmcp-auth/fastmcp-auth/oauth"
 )
 
@@ -137,7 +138,7 @@ func (a *authorizer) again(req *http.Request) (*http.Response, error) {
 }
 
 // send puts the token where it belongs, and nowhere else (C-18), and bounds the answer.
-func (a *authorizer) send(req *http.Request, body io.ReadCloser, token Secret) (*http.Response, error) {
+func (a *authorizer) send(req *http.Request, body io.ReadCloser, token signin.Secret) (*http.Response, error) {
 	r := req.Clone(req.Context())
 	r.Body = body
 	r.Header.Del("Authorization")
@@ -179,7 +180,7 @@ func (a *authorizer) fail(err error) error {
 }
 
 // authorize brings the session past generation: it signs in, or waits for the sign-in that is under way.
-func (a *authorizer) authorize(ctx context.Context, generation int, refused Secret, challenge *oauth.Challenge) error {
+func (a *authorizer) authorize(ctx context.Context, generation int, refused signin.Secret, challenge *oauth.Challenge) error {
 	for {
 		a.mu.Lock()
 		if a.failed != nil {
@@ -212,7 +213,7 @@ func (a *authorizer) authorize(ctx context.Context, generation int, refused Secr
 }
 
 // fly discovers where to sign in, signs in, and tells all who wait for f.
-func (a *authorizer) fly(ctx context.Context, f *flight, refused Secret, challenge *oauth.Challenge) {
+func (a *authorizer) fly(ctx context.Context, f *flight, refused signin.Secret, challenge *oauth.Challenge) {
 	source, err := a.newSource(ctx, refused, challenge)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -225,16 +226,20 @@ func (a *authorizer) fly(ctx context.Context, f *flight, refused Secret, challen
 	close(f.done)
 }
 
-func (a *authorizer) newSource(ctx context.Context, refused Secret, challenge *oauth.Challenge) (oauth2.TokenSource, error) {
+func (a *authorizer) newSource(ctx context.Context, refused signin.Secret, challenge *oauth.Challenge) (oauth2.TokenSource, error) {
 	d, err := Discover(ctx, &http.Client{Transport: a.base}, a.server, challenge)
 	if err != nil {
 		return nil, err
 	}
-	r := &SignInRequest{Discovery: *d, Refused: refused, HTTPClient: &http.Client{
-		Transport:     a.base,
-		Timeout:       signInTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	r := &signin.Request{
+		Server: d.Server, Challenge: d.Challenge, Resource: d.Resource, Authorization: d.Authorization,
+		Refused: refused,
+		HTTPClient: &http.Client{
+			Transport:     a.base,
+			Timeout:       signInTimeout,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
 	if refused != "" {
 		r.Previous, _ = a.current()
 	}
@@ -249,7 +254,7 @@ func (a *authorizer) newSource(ctx context.Context, refused Secret, challenge *o
 }
 
 // bearer asks source for a token; no source means no token.
-func bearer(ctx context.Context, source oauth2.TokenSource) (Secret, error) {
+func bearer(ctx context.Context, source oauth2.TokenSource) (signin.Secret, error) {
 	if source == nil {
 		return "", nil
 	}
@@ -270,7 +275,7 @@ func bearer(ctx context.Context, source oauth2.TokenSource) (Secret, error) {
 	case token.Type() != "Bearer":
 		return "", fmt.Errorf("client: token type %s is not Bearer", quote(token.Type()))
 	}
-	return Secret(token.AccessToken), nil
+	return signin.Secret(token.AccessToken), nil
 }
 
 // isCall reports whether somebody waits for the answer to req: it is a JSON-RPC request, not a notification.

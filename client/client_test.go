@@ -15,6 +15,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/fastmcp-auth/fastmcp-auth/client"
+	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
 )
 
 func TestC2_AChallengeLeadsToASignInAndTheSameRequestOnceMore(t *testing.T) {
@@ -119,7 +120,7 @@ func TestATokenThatIsRefusedAgainIsAnErrorAndNotALoop(t *testing.T) {
 	w := newWorld(t, modern)
 	signIns := 0
 	_, err := client.Connect(t.Context(), w.URL, client.Options{SignIn: signInFunc(
-		func(context.Context, *client.SignInRequest) (oauth2.TokenSource, error) {
+		func(context.Context, *signin.Request) (oauth2.TokenSource, error) {
 			signIns++
 			return oauth2.StaticTokenSource(w.Issue("https://other.example/mcp")), nil
 		})})
@@ -136,7 +137,7 @@ func TestWhoDeclinesIsNotAskedAgainByTheOtherEra(t *testing.T) {
 	w := newWorld(t, modern)
 	declined, asked := errors.New("no"), 0
 	_, err := client.Connect(t.Context(), w.URL, client.Options{SignIn: signInFunc(
-		func(context.Context, *client.SignInRequest) (oauth2.TokenSource, error) {
+		func(context.Context, *signin.Request) (oauth2.TokenSource, error) {
 			asked++
 			return nil, declined
 		})})
@@ -173,7 +174,7 @@ func TestACallThatIsGivenUpDuringSignInAsksNobodyAgain(t *testing.T) {
 	asked := make(chan struct{}, 9)
 	first := true
 	s, err := client.Connect(t.Context(), w.URL, client.Options{SignIn: signInFunc(
-		func(ctx context.Context, r *client.SignInRequest) (oauth2.TokenSource, error) {
+		func(ctx context.Context, r *signin.Request) (oauth2.TokenSource, error) {
 			if first {
 				first = false
 				return oauth2.StaticTokenSource(w.Issue(r.Resource.Resource)), nil

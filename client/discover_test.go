@@ -266,22 +266,3 @@ func TestAServerElsewhereCannotSendUsToThisMachine(t *testing.T) {
 		}
 	}
 }
-
-func TestC12_ScopesAreChosen(t *testing.T) {
-	for _, row := range []struct {
-		name                string
-		challenged, support []string
-		want                []string
-	}{
-		{"C-12 the challenge's scopes", []string{"a"}, []string{"a", "b"}, []string{"a"}},
-		{"C-12 else all that the resource supports", nil, []string{"a", "b"}, []string{"a", "b"}},
-		{"C-12 else none", nil, nil, nil},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			d := client.Discovery{Challenge: &oauth.Challenge{Scopes: row.challenged}, Resource: oauth.ResourceMetadata{ScopesSupported: row.support}}
-			if got := d.Scopes(); !slices.Equal(got, row.want) {
-				t.Errorf("scopes %q, want %q", got, row.want)
-			}
-		})
-	}
-}

@@ -1,16 +1,11 @@
 package client
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/fastmcp-auth/fastmcp-auth/oauth"
 )
-
-// ErrSignInNeeded means that no token can be had without signing in again. A token source returns it, or an error that
-// wraps it, when its refresh token is dead.
-var ErrSignInNeeded = errors.New("client: sign-in needed")
 
 // UnauthorizedError is a 401 that no sign-in could mend: nobody can sign in, or the server refuses the very token it
 // asked for.

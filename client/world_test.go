@@ -15,6 +15,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/fastmcp-auth/fastmcp-auth/client"
+	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
 	"github.com/fastmcp-auth/fastmcp-auth/oauth"
 )
 
@@ -184,15 +185,15 @@ func (w *world) Revoke() {
 }
 
 // signInFunc is a way of signing in.
-type signInFunc func(context.Context, *client.SignInRequest) (oauth2.TokenSource, error)
+type signInFunc func(context.Context, *signin.Request) (oauth2.TokenSource, error)
 
-func (f signInFunc) SignIn(ctx context.Context, r *client.SignInRequest) (oauth2.TokenSource, error) {
+func (f signInFunc) SignIn(ctx context.Context, r *signin.Request) (oauth2.TokenSource, error) {
 	return f(ctx, r)
 }
 
 // SignIn issues a token for whatever the client found out, and counts.
 func (w *world) SignIn(count *atomic.Int64) client.SignIn {
-	return signInFunc(func(_ context.Context, r *client.SignInRequest) (oauth2.TokenSource, error) {
+	return signInFunc(func(_ context.Context, r *signin.Request) (oauth2.TokenSource, error) {
 		count.Add(1)
 		return oauth2.StaticTokenSource(w.Issue(r.Resource.Resource, r.Scopes()...)), nil
 	})

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/fastmcp-auth/fastmcp-auth/client"
 	"github.com/fastmcp-auth/fastmcp-auth/oauth"
 )
 
@@ -49,7 +48,7 @@ type DevicePrompt struct {
 //
 // The error wraps [ErrDeclined], [ErrExpired] or [ErrNoDeviceFlow] where that is the reason, and ctx.Err() when ctx
 // ended first.
-func (d *Device) SignIn(ctx context.Context, r *client.SignInRequest) (oauth2.TokenSource, error) {
+func (d *Device) SignIn(ctx context.Context, r *Request) (oauth2.TokenSource, error) {
 	switch {
 	case d.ClientID == "":
 		return nil, errors.New("signin: Device.ClientID is empty")
@@ -169,5 +168,3 @@ func (g *grant) poll(ctx context.Context, code *deviceAnswer) (*tokenAnswer, err
 		}
 	}
 }
-
-var _ client.SignIn = (*Device)(nil)

@@ -18,7 +18,6 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/fastmcp-auth/fastmcp-auth/client"
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
 	"github.com/fastmcp-auth/fastmcp-auth/oauth"
 )
@@ -101,16 +100,14 @@ func token(access, refresh, scope string, life int) map[string]any {
 	return m
 }
 
-func (s *server) request() *client.SignInRequest {
-	return &client.SignInRequest{
-		Discovery: client.Discovery{
-			Server:    "https://mcp.example/mcp",
-			Challenge: &oauth.Challenge{Scheme: "Bearer", Scopes: []string{"execute"}},
-			Resource:  oauth.ResourceMetadata{Resource: "https://mcp.example/mcp", ScopesSupported: []string{"execute", "time:read"}},
-			Authorization: oauth.ServerMetadata{
-				Issuer: "https://as.example", TokenEndpoint: "https://as.example/token",
-				DeviceAuthorizationEndpoint: "https://as.example/device", ScopesSupported: []string{"execute", "offline_access"},
-			},
+func (s *server) request() *signin.Request {
+	return &signin.Request{
+		Server:    "https://mcp.example/mcp",
+		Challenge: &oauth.Challenge{Scheme: "Bearer", Scopes: []string{"execute"}},
+		Resource:  oauth.ResourceMetadata{Resource: "https://mcp.example/mcp", ScopesSupported: []string{"execute", "time:read"}},
+		Authorization: oauth.ServerMetadata{
+			Issuer: "https://as.example", TokenEndpoint: "https://as.example/token",
+			DeviceAuthorizationEndpoint: "https://as.example/device", ScopesSupported: []string{"execute", "offline_access"},
 		},
 		HTTPClient: &http.Client{Transport: s},
 	}
@@ -408,14 +405,14 @@ func TestC12_TheScopesAskedFor(t *testing.T) {
 	for _, row := range []struct {
 		name string
 		set  []string
-		bend func(*client.SignInRequest)
+		bend func(*signin.Request)
 		want string
 	}{
-		{"C-12 C-19 the challenge's, with offline_access where the server lists it", nil, func(*client.SignInRequest) {}, "execute offline_access"},
-		{"C-19 without offline_access where it does not", nil, func(r *client.SignInRequest) { r.Authorization.ScopesSupported = nil }, "execute"},
-		{"C-12 else all that the resource supports", nil, func(r *client.SignInRequest) { r.Challenge = nil }, "execute time:read offline_access"},
-		{"C-12 else the parameter is omitted", nil, func(r *client.SignInRequest) { r.Challenge, r.Resource.ScopesSupported = nil, nil }, ""},
-		{"C-12 those that were set come first", []string{"api://app/.default"}, func(*client.SignInRequest) {}, "api://app/.default"},
+		{"C-12 C-19 the challenge's, with offline_access where the server lists it", nil, func(*signin.Request) {}, "execute offline_access"},
+		{"C-19 without offline_access where it does not", nil, func(r *signin.Request) { r.Authorization.ScopesSupported = nil }, "execute"},
+		{"C-12 else all that the resource supports", nil, func(r *signin.Request) { r.Challenge = nil }, "execute time:read offline_access"},
+		{"C-12 else the parameter is omitted", nil, func(r *signin.Request) { r.Challenge, r.Resource.ScopesSupported = nil, nil }, ""},
+		{"C-12 those that were set come first", []string{"api://app/.default"}, func(*signin.Request) {}, "api://app/.default"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -446,10 +443,10 @@ func TestC19_NoSecretIsPrinted(t *testing.T) {
 		}
 		var log strings.Builder
 		l := slog.New(slog.NewJSONHandler(&log, nil))
-		l.Info("signed in", "source", source, "narrow", narrow, "refused", client.Secret("refused-secret"))
+		l.Info("signed in", "source", source, "narrow", narrow, "refused", signin.Secret("refused-secret"))
 		for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
-			fmt.Fprintf(&log, format+format+format, source, narrow, client.Secret("refused-secret"))
-			fmt.Fprintf(&log, format, client.SignInRequest{Previous: source, Refused: "refused-secret"})
+			fmt.Fprintf(&log, format+format+format, source, narrow, signin.Secret("refused-secret"))
+			fmt.Fprintf(&log, format, signin.Request{Previous: source, Refused: "refused-secret"})
 		}
 		if strings.Contains(log.String(), "secret") {
 			t.Errorf("printed %s", log.String())

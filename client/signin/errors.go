@@ -6,11 +6,12 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/fastmcp-auth/fastmcp-auth/client"
 	"github.com/fastmcp-auth/fastmcp-auth/oauth"
 )
 
 var (
+	// ErrNeeded means that no token can be had without signing in again: the refresh token is dead, or there is none.
+	ErrNeeded = errors.New("signin: sign-in needed")
 	// ErrDeclined means that the person said no.
 	ErrDeclined = errors.New("signin: declined")
 	// ErrExpired means that the code ran out before anybody entered it: ask for another.
@@ -24,7 +25,7 @@ var (
 )
 
 // Error is a refusal of an authorization server (RFC 6749, section 5.2), in its words. It wraps [ErrDeclined],
-// [ErrExpired], [ErrCodeUnknown] or [client.ErrSignInNeeded] where that is what the code means.
+// [ErrExpired], [ErrCodeUnknown] or [ErrNeeded] where that is what the code means.
 type Error struct {
 	Issuer        string
 	Status        int    // the HTTP status
@@ -65,7 +66,7 @@ func meaning(code string) error {
 	case "bad_verification_code":
 		return ErrCodeUnknown
 	case oauth.CodeInvalidGrant, "interaction_required", "login_required", "consent_required":
-		return client.ErrSignInNeeded
+		return ErrNeeded
 	}
 	return nil
 }

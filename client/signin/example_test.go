@@ -33,7 +33,7 @@ func ExampleDevice() {
 
 // Secrets never print, however they are printed.
 func Example_secrets() {
-	refused := client.Secret("eyJhbGciOi")
+	refused := signin.Secret("eyJhbGciOi")
 	fmt.Printf("%v %+v %q %x\n", refused, refused, refused, refused)
 	// Output: … … … …
 }

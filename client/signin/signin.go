@@ -1,8 +1,9 @@
 // Package signin holds the ways in which a person or a program signs in at an authorization server.
 //
-// Each way is a [client.SignIn]: it is told who asks for what and brings [Tokens], which refresh themselves. It keeps
-// nothing on disk and draws nothing: a Prompt is told what to show.
+// Each way has a method SignIn, as package client asks for: it is told in a [Request] who asks for what, and brings
+// [Tokens], which refresh themselves. It keeps nothing on disk and draws nothing: a Prompt is told what to show.
 //
+//	request     who asks, for what, and where to go            request.go
 //	device      RFC 8628: sign in on another device            device.go
 //	tokens      refresh and narrowing, RFC 6749, section 6     tokens.go
 //	choices     which scopes, which resource                   signin.go
@@ -14,8 +15,6 @@ import (
 	"net/http"
 	"slices"
 	"time"
-
-	"github.com/fastmcp-auth/fastmcp-auth/client"
 )
 
 // Resource says what to send as the resource parameter (RFC 8707, section 2), which asks for a token that is good at
@@ -36,7 +35,7 @@ const (
 const offlineAccess = "offline_access"
 
 // newGrant settles what all requests of one sign-in have in common.
-func newGrant(r *client.SignInRequest, clientID string, scopes []string, resource Resource, now func() time.Time) *grant {
+func newGrant(r *Request, clientID string, scopes []string, resource Resource, now func() time.Time) *grant {
 	g := &grant{
 		http:     r.HTTPClient,
 		issuer:   r.Authorization.Issuer,
@@ -66,7 +65,7 @@ func newGrant(r *client.SignInRequest, clientID string, scopes []string, resourc
 // chooseScopes takes the scopes that were set, else those of the challenge, else all that the resource supports, else
 // none (C-12). To scopes it chose itself it adds offline_access where the authorization server lists it (C-19), so
 // that the session can outlive its first token.
-func chooseScopes(r *client.SignInRequest, set []string) []string {
+func chooseScopes(r *Request, set []string) []string {
 	if len(set) > 0 {
 		return set
 	}

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
-
-	"github.com/fastmcp-auth/fastmcp-auth/client"
 )
 
 const (
@@ -27,10 +25,10 @@ type Tokens struct {
 
 	lock      chan struct{} // holds one value while somebody reads or changes what is below
 	access    *oauth2.Token
-	refreshAt time.Time     // zero means never
-	refresh   client.Secret // empty means that the sign-in ends with its access token
-	granted   []string      // nil means unknown: the server's default
-	renewed   bool          // access was forced by renew
+	refreshAt time.Time // zero means never
+	refresh   Secret    // empty means that the sign-in ends with its access token
+	granted   []string  // nil means unknown: the server's default
+	renewed   bool      // access was forced by renew
 }
 
 func newTokens(g *grant, a *tokenAnswer) *Tokens {
@@ -46,7 +44,7 @@ func newTokens(g *grant, a *tokenAnswer) *Tokens {
 func (t *Tokens) Token() (*oauth2.Token, error) { return t.TokenContext(context.Background()) }
 
 // TokenContext returns an access token, refreshed if its end is near. A refresh that goes wrong is an error only when
-// the token at hand has ended. The error wraps [client.ErrSignInNeeded] when the sign-in is over. The token returned
+// the token at hand has ended. The error wraps [ErrNeeded] when the sign-in is over. The token returned
 // holds no refresh token.
 func (t *Tokens) TokenContext(ctx context.Context) (*oauth2.Token, error) {
 	return hold(ctx, t, func(ctx context.Context) (*oauth2.Token, error) {
@@ -148,20 +146,20 @@ func (t *Tokens) refreshAccess(ctx context.Context) error {
 // along because Entra wants them (AADSTS28003, AADSTS90009). The lock is held.
 func (t *Tokens) redeem(ctx context.Context, scopes []string) (*tokenAnswer, error) {
 	if t.refresh == "" {
-		return nil, fmt.Errorf("%w: %s gave no refresh token", client.ErrSignInNeeded, t.grant.issuer)
+		return nil, fmt.Errorf("%w: %s gave no refresh token", ErrNeeded, t.grant.issuer)
 	}
 	form := t.grant.form(scopes)
 	form.Set("grant_type", "refresh_token")
 	form.Set("refresh_token", string(t.refresh))
 	a, err := t.grant.token(ctx, form)
-	if errors.Is(err, client.ErrSignInNeeded) {
+	if errors.Is(err, ErrNeeded) {
 		t.refresh = ""
 	}
 	if err != nil {
 		return nil, err
 	}
 	if a.RefreshToken != "" {
-		t.refresh = client.Secret(a.RefreshToken)
+		t.refresh = Secret(a.RefreshToken)
 	}
 	return a, nil
 }
@@ -177,7 +175,7 @@ func (t *Tokens) keep(a *tokenAnswer) {
 	t.access, t.refreshAt = t.grant.accessOf(a)
 	t.renewed = false
 	if a.RefreshToken != "" {
-		t.refresh = client.Secret(a.RefreshToken)
+		t.refresh = Secret(a.RefreshToken)
 	}
 }
 
@@ -199,7 +197,7 @@ func (g *grant) accessOf(a *tokenAnswer) (token *oauth2.Token, refreshAt time.Ti
 
 // renew replaces a token that a server refused although it looked good. It reports false when only a person can help:
 // there is no refresh token, it is dead, or the refused token came from renew itself.
-func (t *Tokens) renew(ctx context.Context, refused client.Secret) (bool, error) {
+func (t *Tokens) renew(ctx context.Context, refused Secret) (bool, error) {
 	return hold(ctx, t, func(ctx context.Context) (bool, error) {
 		if t.access.AccessToken != string(refused) {
 			return true, nil
@@ -208,7 +206,7 @@ func (t *Tokens) renew(ctx context.Context, refused client.Secret) (bool, error)
 			return false, nil
 		}
 		err := t.refreshAccess(ctx)
-		if errors.Is(err, client.ErrSignInNeeded) {
+		if errors.Is(err, ErrNeeded) {
 			return false, nil
 		}
 		t.renewed = err == nil
@@ -217,7 +215,7 @@ func (t *Tokens) renew(ctx context.Context, refused client.Secret) (bool, error)
 }
 
 // renewed returns the source whose token was refused, once it has another, or nil.
-func renewed(ctx context.Context, r *client.SignInRequest) (oauth2.TokenSource, error) {
+func renewed(ctx context.Context, r *Request) (oauth2.TokenSource, error) {
 	t, ok := r.Previous.(*Tokens)
 	if !ok || t.grant.issuer != r.Authorization.Issuer {
 		return nil, nil

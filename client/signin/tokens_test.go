@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/oauth2"
 
-	"github.com/fastmcp-auth/fastmcp-auth/client"
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
 )
 
@@ -88,7 +87,7 @@ func TestARefreshThatGoesWrongKeepsATokenThatIsStillGood(t *testing.T) {
 				t.Errorf("%d requests: a refresh that went wrong must rest", len(s.forms))
 			}
 			time.Sleep(200 * time.Second)
-			if _, err := source.Token(); err == nil || errors.Is(err, client.ErrSignInNeeded) {
+			if _, err := source.Token(); err == nil || errors.Is(err, signin.ErrNeeded) {
 				t.Errorf("at its end: error %v", err)
 			}
 			if got := access(t, source); got != "two" {
@@ -102,7 +101,7 @@ func TestADeadRefreshTokenMeansSignIn(t *testing.T) {
 		in(t, token("one", "r1", "", 10), []any{refuse("invalid_grant")}, func(t *testing.T, s *server, source oauth2.TokenSource) {
 			time.Sleep(10 * time.Second)
 			for range 2 { // the second asks nobody: the server expects no further request
-				if _, err := source.Token(); !errors.Is(err, client.ErrSignInNeeded) {
+				if _, err := source.Token(); !errors.Is(err, signin.ErrNeeded) {
 					t.Errorf("error %v", err)
 				}
 			}
@@ -115,7 +114,7 @@ func TestADeadRefreshTokenMeansSignIn(t *testing.T) {
 				t.Error(got)
 			}
 			time.Sleep(time.Second)
-			if _, err := source.Token(); !errors.Is(err, client.ErrSignInNeeded) {
+			if _, err := source.Token(); !errors.Is(err, signin.ErrNeeded) {
 				t.Errorf("error %v", err)
 			}
 		})
@@ -218,7 +217,7 @@ func TestNarrowIsRefused(t *testing.T) {
 	}{
 		{"for no scope", "r", nil, nil, signin.ErrCannotNarrow, "one scope at least"},
 		{"for a scope that was not granted", "r", []string{"admin"}, nil, signin.ErrCannotNarrow, "scope admin was not granted"},
-		{"without a refresh token", "", []string{"execute"}, nil, client.ErrSignInNeeded, "gave no refresh token"},
+		{"without a refresh token", "", []string{"execute"}, nil, signin.ErrNeeded, "gave no refresh token"},
 		{"when the server gives more", "r", []string{"execute"}, []any{token("a", "", "execute time:read", 10)}, signin.ErrCannotNarrow, "adds the scope time:read"},
 		{"when the server says so", "r", []string{"execute"}, []any{refuse("invalid_scope")}, nil, "answers invalid_scope"},
 	} {
