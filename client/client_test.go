@@ -299,3 +299,109 @@ func (w *world) connect(t *testing.T) *client.Session {
 	t.Cleanup(func() { s.Close() })
 	return s
 }
+
+func TestWhoWaitsForASignInThatWasGivenUpSignsInHimself(t *testing.T) {
+	w := newWorld(t, modern)
+	var asked atomic.Int64
+	signingIn, giveUp := make(chan struct{}), make(chan struct{})
+	s, err := client.Connect(t.Context(), w.URL, client.Options{SignIn: signInFunc(
+		func(ctx context.Context, r *signin.Request) (oauth2.TokenSource, error) {
+			if asked.Add(1) == 2 {
+				close(signingIn)
+				<-ctx.Done()
+				<-giveUp
+				return nil, ctx.Err()
+			}
+			return oauth2.StaticTokenSource(w.Issue(r.Resource.Resource)), nil
+		})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	w.Revoke()
+	ctx, cancel := context.WithCancel(t.Context())
+	var calls sync.WaitGroup
+	calls.Go(func() {
+		if _, err := s.Call(ctx, "echo", map[string]any{"text": "x"}, nil); !errors.Is(err, context.Canceled) {
+			t.Errorf("the first: error %v", err)
+		}
+	})
+	<-signingIn
+	calls.Go(func() {
+		if _, err := s.Call(t.Context(), "echo", map[string]any{"text": "x"}, nil); err != nil {
+			t.Errorf("the second: error %v", err)
+		}
+	})
+	cancel()
+	close(giveUp)
+	calls.Wait()
+	if n := asked.Load(); n != 3 {
+		t.Errorf("%d sign-ins, want 3", n)
+	}
+}
+
+// tokenFunc is a source of tokens that wants a context.
+type tokenFunc func(context.Context) (*oauth2.Token, error)
+
+func (f tokenFunc) Token() (*oauth2.Token, error) {
+	return nil, errors.New("the source was asked without a context")
+}
+func (f tokenFunc) TokenContext(ctx context.Context) (*oauth2.Token, error) { return f(ctx) }
+
+func TestASourceOfTokens(t *testing.T) {
+	broken := errors.New("no network")
+	for _, row := range []struct {
+		name    string
+		source  func(*world) tokenFunc
+		signIns int64
+		is      error
+	}{
+		{"that gives a good token needs no sign-in", func(w *world) tokenFunc {
+			good := w.Issue(w.URL)
+			return func(context.Context) (*oauth2.Token, error) { return good, nil }
+		}, 0, nil},
+		{"that is over leads to a sign-in", func(*world) tokenFunc {
+			return func(context.Context) (*oauth2.Token, error) { return nil, client.ErrSignInNeeded }
+		}, 1, nil},
+		{"that is empty leads to a sign-in", func(*world) tokenFunc {
+			return func(context.Context) (*oauth2.Token, error) { return &oauth2.Token{}, nil }
+		}, 1, nil},
+		{"that is broken for a moment asks nobody", func(*world) tokenFunc {
+			return func(context.Context) (*oauth2.Token, error) { return nil, broken }
+		}, 0, broken},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, modern)
+			var signIns atomic.Int64
+			s, err := client.Connect(t.Context(), w.URL, client.Options{Token: row.source(w), SignIn: w.SignIn(&signIns)})
+			if !errors.Is(err, row.is) || signIns.Load() != row.signIns {
+				t.Errorf("%d sign-ins, error %v", signIns.Load(), err)
+			}
+			if err == nil {
+				s.Close()
+			}
+		})
+	}
+}
+
+func TestASignInIsToldWhatWasRefused(t *testing.T) {
+	w := newWorld(t, modern)
+	old := oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "old"})
+	var told *signin.Request
+	s, err := client.Connect(t.Context(), w.URL, client.Options{Token: old, SignIn: signInFunc(
+		func(_ context.Context, r *signin.Request) (oauth2.TokenSource, error) {
+			told = r
+			return oauth2.StaticTokenSource(w.Issue(r.Resource.Resource)), nil
+		})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if told.Previous != old || told.Refused != "old" || told.Server != w.URL || told.Authorization.Issuer != w.Issuer ||
+		told.Resource.Resource != w.URL || told.Challenge.Error != "invalid_token" {
+		t.Errorf("told %+v", told)
+	}
+	if s.TokenSource() == old {
+		t.Error("the session keeps the refused source")
+	}
+}
