@@ -15,6 +15,7 @@ import (
 const (
 	deviceGrant     = "urn:ietf:params:oauth:grant-type:device_code"
 	defaultInterval = 5 * time.Second // RFC 8628, section 3.2
+	minInterval     = time.Second     // however eager the server is
 	slowDown        = 5 * time.Second // RFC 8628, section 3.5
 	maxBackoff      = time.Minute     // between polls that get no answer
 	maxUserCode     = 64
@@ -88,13 +89,13 @@ func (d *Device) SignIn(ctx context.Context, r *Request) (oauth2.TokenSource, er
 
 // deviceAnswer is a device authorization response (RFC 8628, section 3.2).
 type deviceAnswer struct {
-	DeviceCode              string  `json:"device_code"`
-	UserCode                string  `json:"user_code"`
-	VerificationURI         string  `json:"verification_uri"`
-	VerificationURL         string  `json:"verification_url"` // the name before the RFC, still Google's
-	VerificationURIComplete string  `json:"verification_uri_complete"`
-	ExpiresIn               seconds `json:"expires_in"`
-	Interval                seconds `json:"interval"`
+	DeviceCode              string   `json:"device_code"`
+	UserCode                string   `json:"user_code"`
+	VerificationURI         string   `json:"verification_uri"`
+	VerificationURL         string   `json:"verification_url"` // the name before the RFC, still Google's
+	VerificationURIComplete string   `json:"verification_uri_complete"`
+	ExpiresIn               seconds  `json:"expires_in"`
+	Interval                *seconds `json:"interval"`
 }
 
 // deviceCode asks for a code (RFC 8628, section 3.1) and checks what came.
@@ -105,9 +106,6 @@ func (g *grant) deviceCode(ctx context.Context, endpoint string) (*deviceAnswer,
 	}
 	if a.VerificationURI == "" {
 		a.VerificationURI = a.VerificationURL
-	}
-	if a.Interval == 0 {
-		a.Interval = seconds(defaultInterval)
 	}
 	if a.DeviceCode == "" || !isUserCode(a.UserCode) || a.ExpiresIn == 0 {
 		return nil, fmt.Errorf("signin: the answer of %s lacks device_code, user_code or expires_in", g.issuer)
@@ -136,7 +134,10 @@ func isUserCode(s string) bool {
 func (g *grant) poll(ctx context.Context, code *deviceAnswer) (*tokenAnswer, error) {
 	end := time.NewTimer(time.Duration(code.ExpiresIn))
 	defer end.Stop()
-	interval := time.Duration(code.Interval)
+	interval := defaultInterval
+	if code.Interval != nil {
+		interval = max(time.Duration(*code.Interval), minInterval)
+	}
 	for {
 		wait := time.NewTimer(interval)
 		select {
