@@ -46,24 +46,30 @@ type ResourceMetadata struct {
 
 const resourceWellKnown = "/.well-known/oauth-protected-resource"
 
-// ResourceMetadataURL is where the metadata of resource stands: the well-known path inserted before the resource's
-// own path (RFC 9728, section 3.1). resource must be an absolute http or https URL without a fragment.
+// ResourceMetadataURL is where the metadata of resource stands: the well-known path inserted between the host and the
+// resource's own path and query, both as they are written (RFC 9728, section 3.1). A slash at the end of the path is
+// left out, as clients in the field do. resource must be an absolute http or https URL without user and fragment.
 func ResourceMetadataURL(resource string) (string, error) {
 	u, err := absolute(resource)
 	if err != nil {
 		return "", err
 	}
-	u.Path = resourceWellKnown + strings.TrimSuffix(u.Path, "/")
-	u.RawPath = ""
-	return u.String(), nil
+	place := u.Scheme + "://" + u.Host + resourceWellKnown + strings.TrimSuffix(u.EscapedPath(), "/")
+	if u.RawQuery != "" {
+		place += "?" + u.RawQuery
+	}
+	return place, nil
 }
 
 // ServerMetadataURLs lists where the metadata of issuer may stand, in the order in which a client tries them
-// (MCP 2026-07-28, authorization server metadata discovery; C-3).
+// (MCP 2026-07-28, authorization server metadata discovery; C-3). An issuer has no query (RFC 8414, section 2).
 func ServerMetadataURLs(issuer string) ([]string, error) {
 	u, err := absolute(issuer)
 	if err != nil {
 		return nil, err
+	}
+	if u.RawQuery != "" || u.ForceQuery {
+		return nil, fmt.Errorf("oauth: issuer %q has a query", issuer)
 	}
 	origin, path := u.Scheme+"://"+u.Host, strings.TrimSuffix(u.EscapedPath(), "/")
 	urls := []string{
@@ -81,7 +87,7 @@ func absolute(raw string) (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("oauth: %q is not a URL", raw)
 	}
-	if u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.Fragment != "" || u.User != nil {
+	if u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.Contains(raw, "#") || u.User != nil {
 		return nil, fmt.Errorf("oauth: %q is not an absolute http or https URL without user and fragment", raw)
 	}
 	return u, nil
