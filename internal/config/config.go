@@ -167,15 +167,9 @@ func Load(src Source) (*Settings, error) {
 	if src.Environ == nil {
 		src.Environ = os.Environ()
 	}
-	l := &loader{src: src, origins: map[string]said{}}
-	flags := l.flags()
-	environ, inDotenv := l.environ(), l.dotenv()
-	env, dotenv := l.variables(environ), l.variables(inDotenv)
-	file := l.file(environ, inDotenv)
-	oldEnv, oldDotenv := l.legacy(environ, inDotenv, flags, env, dotenv, file)
-
+	l := &loader{src: src, origins: map[string]said{}, refused: map[string]bool{}}
 	s := &Settings{}
-	if err := l.merge(s, l.defaults(), file, oldDotenv, dotenv, oldEnv, env, flags); err != nil {
+	if err := l.gather(s); err != nil {
 		l.faults.add("settings", "", "%v", err)
 		return nil, &l.faults
 	}
@@ -204,10 +198,21 @@ type loader struct {
 	src     Source
 	faults  Faults
 	origins map[string]said // by key, the place that won
+	refused map[string]bool // keys with a value that could not be read, of which nothing more is said
 	old     []variable      // the legacy names that count
 }
 
 const fromDefault = "default"
+
+// gather reads every place, the highest first so that faults come in that order, and merges them into s.
+func (l *loader) gather(s *Settings) error {
+	flags := l.flags()
+	environ, inDotenv := l.environ(), l.dotenv()
+	env, dotenv := l.variables(environ), l.variables(inDotenv)
+	file := l.file(environ, inDotenv)
+	oldEnv, oldDotenv := l.legacy(environ, inDotenv, flags, env, dotenv, file)
+	return l.merge(s, l.defaults(), file, oldDotenv, dotenv, oldEnv, env, flags)
+}
 
 // defaults is the lowest layer. The table's test proves that every default can be read.
 func (l *loader) defaults() layer {

@@ -20,12 +20,17 @@ type place struct {
 func (p place) load(t *testing.T) (*Settings, error) {
 	t.Helper()
 	dir := t.TempDir()
-	for name, body := range p.files {
+	write(t, dir, p.files)
+	return p.loadIn(t, dir)
+}
+
+func write(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, body := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(body), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return p.loadIn(t, dir)
 }
 
 func (p place) loadIn(t *testing.T, dir string) (*Settings, error) {

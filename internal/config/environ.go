@@ -46,7 +46,7 @@ func (l *loader) variables(vars map[string]variable) layer {
 		}
 		d := byEnv(v.name)
 		if d == nil {
-			l.faults.add(v.name, v.place, "is no setting%s", didYouMean(strings.ToUpper(v.name), envNames()))
+			l.faults.add(v.name, v.place, "is no setting%s", didYouMean(strings.ToUpper(v.name[len(envPrefix):]), envNames(), envPrefix))
 			continue
 		}
 		l.take(into, d, said{name: v.name, place: v.place, origin: v.origin()}, []string{v.value})
@@ -63,10 +63,11 @@ func byEnv(name string) *setting {
 	return nil
 }
 
+// envNames is every name in the environment, without the prefix.
 func envNames() []string {
-	names := []string{envConfig}
+	names := []string{envConfig[len(envPrefix):]}
 	for i := range table {
-		names = append(names, table[i].env())
+		names = append(names, table[i].env()[len(envPrefix):])
 	}
 	return names
 }

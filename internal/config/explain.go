@@ -20,6 +20,14 @@ func (s *Settings) Explain() []Row {
 	return append([]Row(nil), s.rows...)
 }
 
+// Print writes what Explain returns: as one JSON array, or as aligned columns for people.
+func (s *Settings) Print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		return WriteJSON(w, s.rows)
+	}
+	return WriteText(w, s.rows)
+}
+
 func (l *loader) rows() []Row {
 	rows := []Row{}
 	for i := range table {

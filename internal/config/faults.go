@@ -51,12 +51,13 @@ func (f *Faults) add(name, place, problem string, args ...any) {
 	}
 }
 
-// didYouMean is the end of a sentence that offers the nearest of the known names, or nothing when none is near.
-func didYouMean(typed string, known []string) string {
+// didYouMean is the end of a sentence that offers the nearest of the known names, with before in front, or nothing when
+// none is near.
+func didYouMean(typed string, known []string, before string) string {
 	if len(typed) > 80 {
 		return ""
 	}
-	best, distance := "", len(typed)/3+2
+	best, distance := "", len(typed)/3+2 // one slip, and one more for every three letters
 	for _, name := range known {
 		if d := edits(typed, name); d < distance {
 			best, distance = name, d
@@ -65,12 +66,12 @@ func didYouMean(typed string, known []string) string {
 	if best == "" {
 		return ""
 	}
-	return fmt.Sprintf("; did you mean %s?", best)
+	return fmt.Sprintf("; did you mean %s?", before+best)
 }
 
 // edits counts the letters to insert, drop, replace or swap with their neighbour to get from a to b.
 func edits(a, b string) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	above, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {
 		last[j] = j
 	}
@@ -83,10 +84,10 @@ func edits(a, b string) int {
 			}
 			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
 			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
+				row[j] = min(row[j], above[j-2]+1)
 			}
 		}
-		before, last, row = last, row, before
+		above, last, row = last, row, above
 	}
 	return last[len(b)]
 }

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -183,7 +184,7 @@ func (r *fileReader) section(key string, n *yaml.Node) {
 		case strings.Contains(name, ".") && d != nil:
 			r.fault(at, full, "is written with dots; write each part as a key of its own, one below the other")
 		case strings.Contains(name, ".") || d == nil && !isSection(full):
-			r.fault(at, full, "is no setting%s", didYouMean(full, keysBelow(key)))
+			r.fault(at, full, "is no setting%s", nearKey(key, name))
 		case d != nil:
 			r.setting(d, at, value)
 		case value.Kind == yaml.ScalarNode && value.ShortTag() == "!!null": // all its keys are commented out
@@ -209,17 +210,28 @@ func isSection(key string) bool {
 	return false
 }
 
-// keysBelow is what may have been meant: every key, those of the same section first.
-func keysBelow(section string) []string {
-	near, far := []string{}, []string{}
+// nearKey is what may have been meant by name in section: a key like it there, or one of that very name elsewhere.
+func nearKey(section, name string) string {
+	below := []string{}
 	for i := range table {
-		if strings.HasPrefix(table[i].key, section) {
-			near = append(near, table[i].key)
-		} else {
-			far = append(far, table[i].key)
+		rest, found := table[i].key, true
+		if section != "" {
+			rest, found = strings.CutPrefix(table[i].key, section+".")
+		}
+		first, _, _ := strings.Cut(rest, ".")
+		if found && !slices.Contains(below, first) {
+			below = append(below, first)
 		}
 	}
-	return append(near, far...)
+	if hint := didYouMean(name, below, join(section, "")); hint != "" {
+		return hint
+	}
+	for i := range table {
+		if strings.HasSuffix(table[i].key, "."+name) {
+			return didYouMean(table[i].key, []string{table[i].key}, "")
+		}
+	}
+	return ""
 }
 
 // setting reads the value n of d, whose key stands at.
@@ -240,7 +252,7 @@ func (r *fileReader) setting(d *setting, at, n *yaml.Node) {
 		}
 	}
 	if err != nil {
-		r.faults.add(where.name, where.place, "%v", err)
+		r.refuse(d, where, err)
 		return
 	}
 	r.into[d.key] = where

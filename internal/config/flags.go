@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -97,7 +98,7 @@ func (l *loader) flags() layer {
 		}
 		name := "--" + d.flag()
 		if d.kind == secret {
-			l.faults.add(name, "", "a secret on the command line is seen by everyone on the machine; set %s, or --%s-file", d.env(), d.flag())
+			l.refuse(d, said{name: name}, fmt.Errorf("a secret on the command line is seen by everyone on the machine; set %s, or --%s-file", d.env(), d.flag()))
 			continue
 		}
 		l.take(top, d, said{name: name, origin: "flag " + name}, t.given)
@@ -121,9 +122,15 @@ func (l *loader) configFlag() (string, bool) {
 func (l *loader) take(into layer, d *setting, where said, given []string) {
 	value, err := d.parse(given)
 	if err != nil {
-		l.faults.add(where.name, where.place, "%v", err)
+		l.refuse(d, where, err)
 		return
 	}
 	where.value = value
 	into[d.key] = where
+}
+
+// refuse remembers why a value of d cannot be read.
+func (l *loader) refuse(d *setting, where said, err error) {
+	l.refused[d.key] = true
+	l.faults.add(where.name, where.place, "%v", err)
 }

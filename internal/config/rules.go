@@ -18,8 +18,11 @@ func (l *loader) blame(key, problem string, args ...any) {
 	l.faults.add(where.name, where.place, problem, args...)
 }
 
-// lacks adds a fault for key, which nobody gave, with every way to give it.
+// lacks adds a fault for key, which nobody gave, with every way to give it. A value that was refused is no lack.
 func (l *loader) lacks(key, why string) {
+	if l.refused[key] {
+		return
+	}
 	d := byKey(key)
 	ways := []string{d.env(), key + " in the file"}
 	if d.kind != secret {
@@ -133,7 +136,7 @@ func (l *loader) checkTools(s *Settings) {
 	}
 	for tool := range s.Scopes.Tools {
 		if !slices.Contains(l.src.Tools, tool) {
-			l.blame("scopes.tools", "there is no tool %s%s", show(tool), didYouMean(tool, l.src.Tools))
+			l.blame("scopes.tools", "there is no tool %s%s", show(tool), didYouMean(tool, l.src.Tools, ""))
 		}
 	}
 }
@@ -172,6 +175,9 @@ var fitAll = []string{"provider.kind", "provider.audience", "provider.client_id"
 	"provider.introspection.client_secret_file"}
 
 func (l *loader) checkProvider(s *Settings) {
+	if l.refused["provider.kind"] {
+		return // nobody knows what the other settings must fit
+	}
 	if s.Provider.Kind == "" {
 		l.checkNoProvider(s)
 		return

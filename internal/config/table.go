@@ -78,7 +78,7 @@ var table = []setting{
 		help: "Most sessions of older protocol versions at a time."},
 	{key: "limits.session_idle", kind: span, fallback: "30m", from: time.Second, to: 24 * time.Hour,
 		help: "How long such a session lives without a request."},
-	{key: "limits.shutdown_grace", kind: span, fallback: "10s", to: 10 * time.Minute, commands: everywhere,
+	{key: "limits.shutdown_grace", kind: span, fallback: "10s", to: 10 * time.Minute, commands: tools,
 		help: "How long running calls may finish after a signal to end, before they are cancelled."},
 	{key: "reverse.duration", kind: span, fallback: "5s", to: 10 * time.Minute, commands: tools,
 		help: "Time over which reverse_tool reports its progress."},

@@ -45,7 +45,7 @@ func (d *setting) parse(typed []string) (any, error) {
 		return Secret(raw), nil
 	}
 	if len(d.oneOf) > 0 && !slices.Contains(d.oneOf, raw) {
-		return nil, fmt.Errorf("%s is none of %s%s", show(raw), enumerate(d.oneOf), didYouMean(raw, d.oneOf))
+		return nil, fmt.Errorf("%s is none of %s%s", show(raw), enumerate(d.oneOf), didYouMean(raw, d.oneOf, ""))
 	}
 	return raw, d.item(raw)
 }
