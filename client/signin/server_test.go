@@ -72,6 +72,9 @@ func (s *server) RoundTrip(r *http.Request) (*http.Response, error) {
 		a(rw)
 		return rw.Result(), nil
 	}
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
 	if a, ok := answer.(refusal); ok {
 		rw.WriteHeader(a.status)
 		answer = a.body
