@@ -98,13 +98,21 @@ func (g *Guard) resource(f *faults) {
 		f.add("Resource", "the URL of the protected resource is needed")
 	case err != nil:
 		f.add("Resource", "%w", err)
-	case strings.ContainsAny(u.Path, "{}") || u.Path != "" && path.Clean(u.Path) != strings.TrimSuffix(u.Path, "/") && u.Path != "/":
-		f.add("Resource", "the path %q has braces, dots or double slashes", u.Path)
+	case !plainPath(u):
+		f.add("Resource", "the path %q has braces, spaces, escaped slashes, dots or double slashes", u.EscapedPath())
 	default:
 		if g.metaURL, err = oauth.ResourceMetadataURL(g.cfg.Resource); err != nil {
 			f.add("Resource", "%w", err)
 		}
 	}
+}
+
+// plainPath reports whether the path can be served by a ServeMux as it stands.
+func plainPath(u *url.URL) bool {
+	if u.RawPath != "" || strings.ContainsAny(u.Path, "{} \t") {
+		return false
+	}
+	return u.Path == "" || u.Path == "/" || path.Clean(u.Path) == strings.TrimSuffix(u.Path, "/")
 }
 
 // provider checks one provider and resolves its audience and its key sources.

@@ -20,6 +20,8 @@ func TestFaultsOfConfigNameTheirField(t *testing.T) {
 		{"a resource with a fragment", func(c *bearer.Config) { c.Resource += "#x" }, "Config.Resource"},
 		{"a resource with a password", func(c *bearer.Config) { c.Resource = "https://a:b@mcp.example.com/mcp" }, "Config.Resource"},
 		{"a resource with braces", func(c *bearer.Config) { c.Resource += "/{id}" }, "Config.Resource"},
+		{"a resource with a space", func(c *bearer.Config) { c.Resource += "/a%20b" }, "Config.Resource"},
+		{"a resource with an escaped slash", func(c *bearer.Config) { c.Resource += "/a%2Fb" }, "Config.Resource"},
 		{"a resource with dots", func(c *bearer.Config) { c.Resource += "/../x" }, "Config.Resource"},
 		{"no provider", func(c *bearer.Config) { c.Providers = nil }, "Config.Providers"},
 		{"the zero provider", func(c *bearer.Config) { c.Providers = []idp.Provider{{}} }, "Config.Providers[0]"},

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -30,7 +31,8 @@ type Introspection struct {
 	// CacheFor is how long an active answer is believed, never past the token's expiry. Zero means 30 seconds, which is
 	// also the most; a negative value means that each request asks. An inactive answer is believed for a sixth of it.
 	CacheFor time.Duration
-	// Concurrency bounds the questions under way. Zero means 32. Requests beyond it wait.
+	// Concurrency bounds the questions under way. Zero means 32. Tokens beyond it wait; where more than sixteen times as
+	// many wait already, they are answered 503 at once, so that a flood of junk cannot fill the memory.
 	Concurrency int
 }
 
@@ -39,6 +41,7 @@ const (
 	maxAnswer    = 256 << 10 // bytes of an introspection answer
 	askTimeout   = 10 * time.Second
 	maxQuestions = 32
+	maxWaiting   = 16 // for each question that may be under way
 )
 
 // describer answers what an opaque token says, by asking.
@@ -53,6 +56,7 @@ type describer struct {
 	inactive *cache // of its own, so that a flood of junk does not push good tokens out
 	flights  singleflight.Group
 	slots    chan struct{}
+	waiting  atomic.Int64 // tokens with a question under way or waiting for a slot
 }
 
 // describers sets up introspection and the providers' own endpoints for opaque tokens.
@@ -160,6 +164,10 @@ func (g *Guard) describe(ctx context.Context, raw string, sum [sha256.Size]byte)
 
 // question asks, judges the answer, and remembers it.
 func (g *Guard) question(d *describer, raw string, sum [sha256.Size]byte) (*identity.Identity, *Error) {
+	defer d.waiting.Add(-1)
+	if d.waiting.Add(1) > int64(maxWaiting*cap(d.slots)) {
+		return nil, unavailable(time.Second, errors.New("too many introspections wait"))
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
 	select {

@@ -3,6 +3,7 @@ package bearer_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -248,6 +249,33 @@ func TestIntrospectionIsAskedOnceForAllAndBounded(t *testing.T) {
 	wg.Wait()
 	if o.asked.Load() != 20 || o.most.Load() > 3 {
 		t.Errorf("asked %d times, %d at once; want 20, at most 3", o.asked.Load(), o.most.Load())
+	}
+}
+
+func TestAFloodOfOpaqueTokensIsTurnedAwayAtOnce(t *testing.T) {
+	i, o := newIssuer(t), newOracle(t)
+	gate := make(chan struct{})
+	o.set(0, gate)
+	g := opaqueGuard(t, i, o, func(c *bearer.Config) { c.Introspection.Concurrency = 1 })
+	const flood = 100
+	answers := make(chan error, flood)
+	for n := range flood {
+		go func() {
+			_, err := g.Verify(context.Background(), fmt.Sprintf("junk%d", n))
+			answers <- err
+		}()
+	}
+	// Sixteen wait for the one question under way; all others have their answer although that one never comes.
+	for range flood - 16 {
+		if err := <-answers; bearer.ReasonOf(err) != bearer.ReasonUnavailable {
+			t.Errorf("turned away with %v", err)
+		}
+	}
+	close(gate)
+	for range 16 {
+		if err := <-answers; bearer.ReasonOf(err) != bearer.ReasonInactive {
+			t.Errorf("answered with %v", err)
+		}
 	}
 }
 
