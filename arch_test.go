@@ -20,7 +20,7 @@ var plan = map[string][]string{
 	"cmd/fastmcp-auth": {"internal/cli"},
 
 	// the hall
-	"internal/cli": {"internal/app", "internal/config", "internal/telemetry", "internal/tui", "client", "client/signin", "devidp"},
+	"internal/cli": {"internal/app", "internal/config", "internal/telemetry", "internal/tui", "client", "client/signin", "devidp", "oauth"},
 
 	// the serving half
 	"internal/app": {"internal/config", "internal/telemetry", "internal/mcpserver", "internal/toolbox", "internal/tools",
@@ -35,8 +35,8 @@ var plan = map[string][]string{
 
 	// the calling half
 	"internal/tui":  {},
-	"client":        {"oauth"},
-	"client/signin": {"idp", "oauth"},
+	"client":        {"client/signin", "oauth"},
+	"client/signin": {"oauth"},
 
 	// the ground floor
 	"idp":      {"identity", "oauth"},

@@ -50,11 +50,15 @@ type Discovery struct {
 
 // Discover finds out where tokens for server come from: the protected resource metadata, at the URL that challenge
 // names or else at the well-known places (RFC 9728, sections 3.1 and 5), and then the metadata of its first
-// authorization server (RFC 8414 or OpenID Connect Discovery). challenge may be nil. hc lends its Transport.
+// authorization server (RFC 8414 or OpenID Connect Discovery). challenge may be nil. hc lends its Transport; nil means
+// http.DefaultTransport.
 //
 // Nothing is guessed: a document that does not speak for exactly what was asked is an error, and there is no fallback
 // to an authorization server that nobody named. The error is a [*DiscoveryError].
 func Discover(ctx context.Context, hc *http.Client, server string, challenge *oauth.Challenge) (*Discovery, error) {
+	if hc == nil {
+		hc = &http.Client{}
+	}
 	u, err := url.Parse(server)
 	if err != nil {
 		return nil, &DiscoveryError{LegChallenge, server, err}

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -62,4 +63,9 @@ func WriteJSON(w io.Writer, rows []Row) error {
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(rows)
+}
+
+// IsDefault reports that nobody said the setting with this key.
+func (s *Settings) IsDefault(key string) bool {
+	return slices.ContainsFunc(s.rows, func(r Row) bool { return r.Key == key && r.Origin == fromDefault })
 }

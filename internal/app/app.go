@@ -1,0 +1,181 @@
+// Package app is the server put together: it opens the door, and holds no rule of its own.
+//
+// Read [Server.Run] and you know the house. A request walks: request id → Host and Origin → bearer → mcpserver →
+// toolbox → policy → the tool.
+//
+//	Listen   bind, build every room, refuse what cannot work   app.go
+//	tokens   the guard, and the development provider           signin.go
+//	tools    the policy and the toolbox                        tools.go
+//	routes   what stands at which path                         routes.go
+//	proxies  whose address the caller's is                     proxy.go
+//	ready    what a started server says of itself              ready.go
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/fastmcp-auth/fastmcp-auth/bearer"
+	"github.com/fastmcp-auth/fastmcp-auth/devidp"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/mcpserver"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/toolbox"
+)
+
+// Options are what a Server is given besides its settings. The zero value works.
+type Options struct {
+	Version string           // of the program, told to MCP clients
+	Logger  *slog.Logger     // nil means silence
+	Now     func() time.Time // nil means time.Now
+}
+
+// Server is the protected server. It holds its address from [Listen] on, and answers while Run runs.
+type Server struct {
+	settings *config.Settings
+	log      *slog.Logger
+	listener net.Listener
+	http     *http.Server
+	guard    *bearer.Guard   // nil without sign-in
+	provider *devidp.Running // nil with a provider of one's own
+	box      *toolbox.Box
+	mcp      *mcpserver.Handler
+	draining atomic.Bool
+
+	issuer      string // where people sign in
+	scopePrefix string // before each scope when a client asks for it
+	public      string // base URL that clients see, without a slash at the end
+}
+
+// CutOffError says that calls had to be cancelled for the server to end.
+type CutOffError struct{ Calls []string }
+
+// Error names the calls.
+func (e *CutOffError) Error() string {
+	return "cancelled at shutdown: " + strings.Join(e.Calls, ", ")
+}
+
+// Listen takes the addresses of s and builds the server behind them; the development provider, where s asks for it,
+// answers at once, everything else with [Server.Run]. ctx ends the development provider. After an error nothing is
+// left open.
+func Listen(ctx context.Context, s *config.Settings, o Options) (_ *Server, err error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	srv := &Server{settings: s, log: o.Logger}
+	srv.listener, err = net.Listen("tcp", s.Addr)
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("listen on %s: %w", s.Addr, err)
+	}
+	defer func() {
+		if err != nil {
+			cancel()
+			srv.listener.Close()
+		}
+	}()
+	srv.public = publicURL(s, srv.listener.Addr())
+	if err := srv.signIn(ctx, o); err != nil {
+		return nil, err
+	}
+	if srv.box, err = newBox(s, o); err != nil {
+		return nil, err
+	}
+	handler, err := srv.routes(o)
+	if err != nil {
+		return nil, err
+	}
+	srv.http = &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: s.Limits.ReadTimeout,
+		ReadTimeout:       s.Limits.ReadTimeout,
+		IdleTimeout:       s.Limits.IdleTimeout,
+		MaxHeaderBytes:    int(s.Limits.Header),
+		ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	return srv, nil
+}
+
+// Run answers requests until ctx ends. Then it accepts no further request, lets running calls finish for the shutdown
+// grace, cancels the rest, and returns: nil, or a [*CutOffError] that names what it had to cancel.
+func (s *Server) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := s.serve(); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	if s.guard != nil {
+		group.Go(func() error { return s.guard.Run(ctx) })
+	}
+	group.Go(func() error {
+		<-ctx.Done()
+		return s.shutdown()
+	})
+	return group.Wait()
+}
+
+func (s *Server) serve() error {
+	if s.settings.TLS.Cert != "" {
+		return s.http.ServeTLS(s.listener, s.settings.TLS.Cert, s.settings.TLS.Key)
+	}
+	return s.http.Serve(s.listener)
+}
+
+// Close gives the address back of a server that is not going to run.
+func (s *Server) Close() error { return s.listener.Close() }
+
+// shutdown ends what runs: first the calls, so that each gets its answer, then the sessions, then the connections. New
+// calls are refused with a sentence meanwhile, so that a balancer has time to notice.
+func (s *Server) shutdown() error {
+	s.draining.Store(true)
+	grace, cancel := context.WithTimeout(context.Background(), s.settings.Limits.ShutdownGrace)
+	defer cancel()
+	finished, cancelled := s.box.Drain(grace)
+	s.log.Info("shut down", "finished", names(finished), "cancelled", names(cancelled))
+
+	flush, cancelFlush := context.WithTimeout(context.Background(), flushTime)
+	defer cancelFlush()
+	s.mcp.Close(flush)
+	if err := s.http.Shutdown(flush); err != nil {
+		s.http.Close()
+	}
+	if len(cancelled) > 0 {
+		return &CutOffError{Calls: names(cancelled)}
+	}
+	return nil
+}
+
+// flushTime is how long the last answers may take to leave.
+const flushTime = 2 * time.Second
+
+func names(calls []toolbox.Running) []string {
+	list := []string{}
+	for _, c := range calls {
+		list = append(list, c.Tool+" ("+c.ID+")")
+	}
+	return list
+}
+
+// publicURL is the base URL that clients see: the one that was set, or the address listened on.
+func publicURL(s *config.Settings, addr net.Addr) string {
+	if s.PublicURL != "" {
+		return s.PublicURL
+	}
+	scheme := "http"
+	if s.TLS.Cert != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + addr.String()
+}

@@ -1,0 +1,105 @@
+package app
+
+import (
+	"cmp"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/url"
+
+	"github.com/fastmcp-auth/fastmcp-auth/internal/mcpserver"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/telemetry"
+)
+
+const mcpPath = "/mcp"
+
+const instructions = "Tools of this server: reverse a text, draw a random number, tell and convert times. " +
+	"A call that lacks a scope is answered with the scopes to ask for."
+
+// routes says what stands where. Each route is guarded by itself, so no spelling of a path leads around a guard.
+func (s *Server) routes(o Options) (http.Handler, error) {
+	options := mcpserver.Options{
+		Box:            s.box,
+		Name:           "fastmcp-auth",
+		Version:        cmp.Or(o.Version, "devel"),
+		Instructions:   instructions,
+		MaxBody:        s.settings.Limits.Body,
+		SessionTimeout: s.settings.Limits.SessionIdle,
+		MaxSessions:    int(s.settings.Limits.Sessions),
+		Logger:         o.Logger,
+	}
+	if s.guard != nil {
+		options.Guard = s.guard
+	}
+	var err error
+	if s.mcp, err = mcpserver.New(options); err != nil {
+		return nil, err
+	}
+	origins, err := mcpserver.NewOrigins(mcpserver.OriginOptions{
+		Port:    s.listener.Addr().(*net.TCPAddr).Port,
+		Hosts:   s.hosts(),
+		Origins: s.settings.AllowedOrigins,
+		Logger:  o.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	protected := http.Handler(s.mcp)
+	if s.guard != nil {
+		protected = s.guard.Protect(protected)
+		s.guard.Publish(mux)
+	}
+	mux.Handle(mcpPath, protected)
+	mux.Handle(mcpPath+"/{$}", protected)
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("GET /{$}", s.front)
+	address := func(r *http.Request) string { return clientAddress(r, s.settings.TrustedProxies) }
+	return telemetry.Middleware(s.log, address, origins.Protect(mux)), nil
+}
+
+// hosts are the names that requests may be addressed to, besides loopback's.
+func (s *Server) hosts() []string {
+	hosts := s.settings.AllowedHosts
+	if u, err := url.Parse(s.public); err == nil && s.settings.PublicURL != "" {
+		hosts = append(hosts[:len(hosts):len(hosts)], u.Host)
+	}
+	return hosts
+}
+
+// healthz answers as long as the process does.
+func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
+	reply(w, http.StatusOK, map[string]any{"status": "ok"})
+}
+
+// readyz answers 200 when a request with a good token would be served: the keys are at hand or can be had, and the
+// server is not going down.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	if s.draining.Load() {
+		reply(w, http.StatusServiceUnavailable, map[string]any{"status": "shutting down"})
+		return
+	}
+	if s.guard != nil {
+		if err := s.guard.Ready(r.Context()); err != nil {
+			s.log.WarnContext(r.Context(), "not ready", "cause", err)
+			reply(w, http.StatusServiceUnavailable, map[string]any{"status": "no keys of the identity provider"})
+			return
+		}
+	}
+	reply(w, http.StatusOK, map[string]any{"status": "ready"})
+}
+
+// front tells a person who opened the address in a browser where things are.
+func (s *Server) front(w http.ResponseWriter, _ *http.Request) {
+	a := s.Addresses()
+	a.PID = 0
+	reply(w, http.StatusOK, a)
+}
+
+func reply(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(body)
+}

@@ -1,0 +1,50 @@
+package app
+
+import (
+	"maps"
+
+	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/toolbox"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/tools"
+	"github.com/fastmcp-auth/fastmcp-auth/policy"
+)
+
+// ToolNames lists the tools a server has, for checking settings that name one.
+func ToolNames() []string {
+	var names []string
+	for _, t := range tools.All(tools.Options{}) {
+		names = append(names, t.Definition.Name)
+	}
+	return names
+}
+
+// newBox puts the built-in tools behind the policy that s describes.
+func newBox(s *config.Settings, o Options) (*toolbox.Box, error) {
+	rules, err := newPolicy(s)
+	if err != nil {
+		return nil, err
+	}
+	options := toolbox.Options{Policy: rules, Now: o.Now, Logger: o.Logger}
+	built := tools.Options{ReverseDuration: s.Reverse.Duration, Now: o.Now}
+	for _, t := range tools.All(built) {
+		options.Tools = append(options.Tools, toolbox.Tool(t))
+	}
+	for _, r := range tools.Resources(built) {
+		options.Resources = append(options.Resources, toolbox.Resource(r))
+	}
+	return toolbox.New(options)
+}
+
+func newPolicy(s *config.Settings) (*policy.Policy, error) {
+	if s.NoAuth {
+		return policy.Open(), nil
+	}
+	return policy.New(newRules(s))
+}
+
+func newRules(s *config.Settings) policy.Rules {
+	rules := policy.DefaultRules()
+	rules.Broad = s.Scopes.Execute
+	maps.Copy(rules.Scopes, s.Scopes.Tools)
+	return rules
+}

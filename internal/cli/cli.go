@@ -1,0 +1,67 @@
+// Package cli is the command line: it parses, asks the rooms behind it, and prints.
+//
+// It holds no rule of its own. Results go to stdout; everything said to a person goes to stderr.
+//
+//	serve     the tools behind sign-in             serve.go
+//	idp       the development provider, alone      idp.go
+//	demo      both, and a person signing in        demo.go
+//	config    each setting and where it came from  config.go
+//
+// errors.go is the one place where an error becomes a line on the terminal and an exit code.
+package cli
+
+import (
+	"context"
+	"io"
+	"runtime/debug"
+
+	"charm.land/fang/v2"
+	"github.com/spf13/cobra"
+)
+
+// streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// Main runs the command that args name, until it is done or ctx ends, and returns the exit code of the process.
+func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	s := streams{in: in, out: out, err: errOut}
+	root := &cobra.Command{
+		Use:   "fastmcp-auth",
+		Short: "Sign-in for MCP tools",
+		Long: "fastmcp-auth serves MCP tools to signed-in people and agents: it accepts only tokens of your identity provider.\n" +
+			"Without any account it runs against a development provider of its own.",
+		Example: "fastmcp-auth demo\nfastmcp-auth serve\nfastmcp-auth config",
+		Args:    usageArgs(cobra.NoArgs),
+	}
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), configCommand(s))
+	err := fang.Execute(ctx, root,
+		fang.WithVersion(version()),
+		fang.WithErrorHandler(func(_ io.Writer, _ fang.Styles, err error) { report(errOut, err) }),
+	)
+	return exitCode(ctx, err)
+}
+
+// version is the module's version where the binary was built from one, else the commit.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "devel"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return "devel-" + s.Value[:12]
+		}
+	}
+	return "devel"
+}

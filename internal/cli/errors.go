@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
+)
+
+// The exit codes, documented in docs/reference/exit-codes.md.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitCancelled   = 3
+	exitSignIn      = 4
+	exitToolError   = 5
+	exitUnreachable = 6
+)
+
+// usageError is an error in what the person typed.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// hintError carries the exit code and the next command to type.
+type hintError struct {
+	code int
+	err  error
+	hint string
+}
+
+func (e *hintError) Error() string { return e.err.Error() }
+func (e *hintError) Unwrap() error { return e.err }
+
+// usageArgs marks the refusals of check as wrong usage.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return &usageError{err}
+		}
+		return nil
+	}
+}
+
+// report prints err as the person at the terminal reads it: one error line for each fault, then the hint.
+func report(w io.Writer, err error) {
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(w, "fastmcp-auth: cancelled")
+		return
+	}
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(w, "fastmcp-auth: error: %s\n", strings.TrimSpace(line))
+	}
+	if hint := hintOf(err); hint != "" {
+		fmt.Fprintf(w, "fastmcp-auth: hint: %s\n", hint)
+	}
+}
+
+func hintOf(err error) string {
+	var hinted *hintError
+	var faults *config.Faults
+	var usage *usageError
+	switch {
+	case errors.As(err, &hinted):
+		return hinted.hint
+	case errors.As(err, &faults):
+		return `run "fastmcp-auth config" to see each setting and where it comes from`
+	case errors.As(err, &usage):
+		return `run "fastmcp-auth --help"`
+	}
+	return ""
+}
+
+func exitCode(ctx context.Context, err error) int {
+	var hinted *hintError
+	var faults *config.Faults
+	var usage *usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &hinted) && hinted.code != 0:
+		return hinted.code
+	case errors.As(err, &faults), errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"):
+		return exitUsage
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return exitCancelled
+	case errors.Is(err, context.DeadlineExceeded):
+		return exitUnreachable
+	}
+	return exitFailed
+}

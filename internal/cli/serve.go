@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fastmcp-auth/fastmcp-auth/internal/app"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/telemetry"
+)
+
+func serveCommand(s streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the tools to signed-in callers",
+		Long: "Serves MCP at /mcp to callers with a token of your identity provider. Without a provider configured it starts the\n" +
+			"development provider beside it, on loopback only. When ready it prints one JSON line with its addresses on stdout.",
+		Example: "fastmcp-auth serve\nfastmcp-auth serve --provider-kind keycloak --provider-issuer https://sso.example.com --provider-realm main",
+		Args:    usageArgs(cobra.NoArgs),
+	}
+	config.Flags(cmd.Flags(), config.Serve)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		settings, err := config.Load(config.Source{Command: config.Serve, Flags: cmd.Flags(), Tools: app.ToolNames()})
+		if err != nil {
+			return err
+		}
+		return serve(cmd.Context(), settings, s)
+	}
+	return cmd
+}
+
+// serve runs the server until ctx ends.
+func serve(ctx context.Context, settings *config.Settings, s streams) error {
+	log := logger(settings, s.err)
+	server, err := app.Listen(ctx, settings, app.Options{Version: version(), Logger: log})
+	if err != nil {
+		return err
+	}
+	if err := announce(s.out, server.Addresses()); err != nil {
+		server.Close()
+		return err
+	}
+	err = server.Run(ctx)
+	if cut := (*app.CutOffError)(nil); errors.As(err, &cut) {
+		return &hintError{code: exitCancelled, err: err, hint: "allow longer calls to finish with --limits-shutdown-grace"}
+	}
+	return err
+}
+
+// announce prints the one line that says the program is ready. Scripts wait for it, so a reader that is gone is an error.
+func announce(w io.Writer, addresses any) error {
+	line, err := json.Marshal(addresses)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(w, "%s\n", line); err != nil {
+		return fmt.Errorf("print the ready line: %w", err)
+	}
+	return nil
+}
+
+func logger(s *config.Settings, w io.Writer) *slog.Logger {
+	return telemetry.Logger(w, s.Log.Level, s.Log.Format)
+}
