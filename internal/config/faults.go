@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Fault is one thing that is wrong.
@@ -45,10 +47,27 @@ const maxFaults = 100
 func (f *Faults) add(name, place, problem string, args ...any) {
 	switch {
 	case len(f.List) < maxFaults:
-		f.List = append(f.List, Fault{Name: name, Place: place, Problem: fmt.Sprintf(problem, args...)})
+		f.List = append(f.List, Fault{Name: oneLine(name, 100), Place: oneLine(place, 300), Problem: oneLine(fmt.Sprintf(problem, args...), 1000)})
 	case len(f.List) == maxFaults:
 		f.List = append(f.List, Fault{Name: "configuration", Problem: "has more faults than these"})
 	}
+}
+
+// oneLine is text as it may be shown on a terminal: names may come from a file that somebody else wrote.
+func oneLine(text string, most int) string {
+	text = strings.Map(func(c rune) rune {
+		if c == '\n' || c == '\t' {
+			return ' '
+		}
+		if !unicode.IsPrint(c) {
+			return '\ufffd'
+		}
+		return c
+	}, text)
+	if utf8.RuneCountInString(text) > most {
+		text = string([]rune(text)[:most]) + "…"
+	}
+	return text
 }
 
 // didYouMean is the end of a sentence that offers the nearest of the known names, with before in front, or nothing when

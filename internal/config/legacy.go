@@ -42,7 +42,9 @@ func (l *loader) legacy(environ, dotenv map[string]variable, others ...layer) (o
 			l.old = append(l.old, v)
 		}
 	}
-	o.conflicts(others)
+	if o.conflict(others) {
+		return o.env, o.dotenv
+	}
 	o.tenant()
 	o.scope()
 	o.audience()
@@ -66,8 +68,8 @@ func (o *oldReader) set(key string, v variable, values ...string) {
 	o.take(into, byKey(key), said{name: v.name, place: v.place, origin: v.origin()}, values)
 }
 
-// conflicts names another provider that is set beside the old names.
-func (o *oldReader) conflicts(others []layer) {
+// conflict names another provider that is set beside the old names.
+func (o *oldReader) conflict(others []layer) bool {
 	for _, other := range others {
 		kind, set := other["provider.kind"]
 		if !set || kind.value == "entra" {
@@ -76,8 +78,15 @@ func (o *oldReader) conflicts(others []layer) {
 		for _, v := range o.old {
 			o.faults.add(v.name, v.place, "describes an application at Entra ID, but %s says %v; leave one of them out", kind.name, kind.value)
 		}
-		return
+		return len(o.old) > 0
 	}
+	return false
+}
+
+// refuse says what is wrong with v, which was to name the API.
+func (o *oldReader) refuse(v variable, problem string, args ...any) {
+	o.refused["provider.audience"] = true
+	o.faults.add(v.name, v.place, problem, args...)
 }
 
 func (o *oldReader) tenant() {
@@ -95,11 +104,11 @@ func (o *oldReader) scope() {
 	app, name, _ := cutLast(v.value, "/")
 	switch {
 	case strings.ContainsAny(v.value, " ,"):
-		o.faults.add(v.name, v.place, "%s is more than one scope; write the one that opens every tool", show(v.value))
-	case app == "" || strings.HasSuffix(app, "/") || name == "":
-		o.faults.add(v.name, v.place, "%s is no full scope; write api://<app>/execute", show(v.value))
+		o.refuse(v, "%s is more than one scope; write the one that opens every tool", show(v.value))
+	case !strings.Contains(app, "://") || strings.HasSuffix(app, "/") || name == "":
+		o.refuse(v, "%s is no full scope; write api://<app>/execute", show(v.value))
 	case name == ".default":
-		o.faults.add(v.name, v.place, "%s asks for every scope and names none; write api://<app>/execute", show(v.value))
+		o.refuse(v, "%s asks for every scope and names none; write api://<app>/execute", show(v.value))
 	default:
 		o.set("provider.scope_prefix", v, app+"/")
 		o.set("scopes.execute", v, name)
@@ -117,8 +126,8 @@ func (o *oldReader) audience() {
 	o.set("provider.audience", v, sameApp(v.value)...)
 	scope, set := o.vars[oldScope]
 	app, _, full := cutLast(scope.value, "/")
-	if set && full && strings.Contains(app, "://") && !slices.Contains(sameApp(v.value), app) {
-		o.faults.add(v.name, v.place, "%s and %s of %s are two applications; name one", show(v.value), show(app), oldScope)
+	if set && full && !strings.ContainsAny(scope.value, " ,") && strings.Contains(app, "://") && !slices.Contains(sameApp(v.value), app) {
+		o.refuse(v, "%s and %s of %s are two applications; name one", show(v.value), show(app), oldScope)
 	}
 }
 
@@ -133,7 +142,7 @@ func (o *oldReader) client() {
 	switch {
 	case audience || scope:
 	case !idp.IsGUID(v.value):
-		o.faults.add(v.name, v.place, "%s is no application (client) ID; write the GUID in lower case", show(v.value))
+		o.refuse(v, "%s is no application (client) ID; write the GUID in lower case", show(v.value))
 	default:
 		o.set("provider.audience", v, sameApp(v.value)...)
 		o.set("provider.scope_prefix", v, "api://"+v.value+"/")

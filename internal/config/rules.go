@@ -265,7 +265,7 @@ func (l *loader) needsAudience(s *Settings, why string) {
 	if len(s.Provider.Audience) > 0 {
 		return
 	}
-	if slices.ContainsFunc(l.old, func(v variable) bool { return v.name == oldTenant }) {
+	if s.Provider.Kind == "entra" && slices.ContainsFunc(l.old, func(v variable) bool { return v.name == oldTenant }) {
 		why += " (" + oldAudience + ", " + oldScope + " or " + oldClient + " beside " + oldTenant + " will do)"
 	}
 	l.lacks("provider.audience", why)

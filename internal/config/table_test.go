@@ -129,7 +129,7 @@ func TestEverySettingCanBeSaidEverywhere(t *testing.T) {
 		for origin, p := range places {
 			p.command = Show
 			// What a setting asks of others is not the matter here.
-			if got := said1(t, p, d.key); got.Value != shown || got.Origin != origin {
+			if got := merged(t, p, d.key); got.Value != shown || got.Origin != origin {
 				t.Errorf("%s in %s: got %q from %q, want %q", d.key, origin, got.Value, got.Origin, shown)
 			}
 		}
@@ -138,8 +138,8 @@ func TestEverySettingCanBeSaidEverywhere(t *testing.T) {
 
 func digits(n int) string { return string(rune('0' + n)) }
 
-// said1 merges p without holding settings against each other, and returns the row of key.
-func said1(t *testing.T, p place, key string) Row {
+// merged merges p without holding settings against each other, and returns the row of key.
+func merged(t *testing.T, p place, key string) Row {
 	t.Helper()
 	fs := pflag.NewFlagSet(p.command, pflag.ContinueOnError)
 	Flags(fs, p.command)
