@@ -14,6 +14,7 @@
 //	faults.go     all that is wrong, by the names that were typed
 //	explain.go    each value and where it came from
 //	providers.go  the identity providers the settings describe
+//	terminal.go   NO_COLOR, CI and TERM, which are no settings
 package config
 
 import (

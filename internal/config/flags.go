@@ -18,7 +18,7 @@ func Flags(fs *pflag.FlagSet, command string) {
 		if !d.usedBy(command) {
 			continue
 		}
-		f := fs.VarPF(&typed{shape: d.shape(), fallback: d.defaultFor(command), list: d.kind == list || d.kind == scopes}, d.flag(), "", d.help)
+		f := fs.VarPF(&typed{shape: d.shape(), fallback: d.defaultFor(command), list: d.kind == list || d.kind == scopes}, d.flag(), "", d.usage())
 		switch d.kind {
 		case yes:
 			f.NoOptDefVal = "true"
@@ -27,6 +27,14 @@ func Flags(fs *pflag.FlagSet, command string) {
 			f.Value, f.Hidden = &typed{shape: d.shape(), forget: true}, true
 		}
 	}
+}
+
+// usage is the help of a flag.
+func (d *setting) usage() string {
+	if len(d.oneOf) == 0 {
+		return d.help
+	}
+	return d.help + " One of " + strings.Join(d.oneOf, ", ") + "."
 }
 
 // shape names what a flag takes, for its help.

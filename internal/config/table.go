@@ -53,7 +53,7 @@ var table = []setting{
 	{key: "addr", kind: text, fallback: "127.0.0.1:8000", commands: tools, check: listenAddress,
 		help: "Address to listen on, as host:port; port 0 takes a free one."},
 	{key: "public_url", kind: text, check: publicURL,
-		help: "URL clients reach the server by, as scheme and host without a path; needed when addr is beyond this machine."},
+		help: "Address clients reach the server by, as a URL of scheme and host alone; needed when addr is beyond this machine."},
 	{key: "trusted_proxies", kind: list, check: network,
 		help: "Networks of the reverse proxies whose X-Forwarded-* headers are believed, as CIDR."},
 	{key: "tls.cert", kind: text, help: "File with the TLS certificate chain, as PEM."},
