@@ -32,7 +32,7 @@ func serve(listener net.Listener, resource string, provider idp.Provider) error 
 		return err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/mcp", guard.Protect(guard.Require(greeter(), "execute")))
+	mux.Handle("/mcp", guard.Require(greeter(), "execute"))
 	guard.Publish(mux)
 	return http.Serve(listener, mux)
 }

@@ -242,7 +242,7 @@ func whole(body string) bool {
 func isRefusedConnection(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "connection refused") || strings.Contains(text, "EOF") && !strings.Contains(text, "unexpected") ||
-		strings.Contains(text, "connection reset")
+		strings.Contains(text, "connection reset") || strings.Contains(text, "server closed idle connection")
 }
 
 // TestMemoryStaysFlat sends garbage of every kind: nothing of it may stay.
