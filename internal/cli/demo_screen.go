@@ -108,32 +108,35 @@ func (d *demo) next() {
 	d.steps.Text("\nA token for a program, and a call with it:")
 	d.steps.Code(d.curl())
 	d.steps.Text("\nMCP Inspector, with that token:")
-	d.steps.Code(fmt.Sprintf("npx @modelcontextprotocol/inspector --cli %s --transport http \\\n"+
-		"  --method tools/list --header \"Authorization: Bearer $TOKEN\"", d.at.MCP))
+	d.steps.Code("npx @modelcontextprotocol/inspector --cli $MCP \\\n" +
+		"  --transport http --method tools/list \\\n  --header \"Authorization: Bearer $TOKEN\"")
 	d.steps.Text("\nClaude Code, which signs in by itself:")
-	d.steps.Code(fmt.Sprintf("claude mcp add --transport http fastmcp-auth %s", d.at.MCP))
+	d.steps.Code(fmt.Sprintf("claude mcp add --transport http demo \\\n  %s", d.at.MCP))
 	d.steps.Text("\nVS Code, in .vscode/mcp.json:")
-	d.steps.Code(fmt.Sprintf("{\"servers\": {\"fastmcp-auth\": {\"type\": \"http\", \"url\": %q}}}", d.at.MCP))
+	d.steps.Code(fmt.Sprintf("{\"servers\": {\"demo\": {\n  \"type\": \"http\", \"url\": %q}}}", d.at.MCP))
 }
 
-// curl is what to paste into a shell.
+// curl is what to paste into a shell. Its lines fit a terminal of 80 columns.
 func (d *demo) curl() string {
-	return fmt.Sprintf(`TOKEN=$(curl -s -u %s:%s %s \
-  -d grant_type=client_credentials %s |
+	return fmt.Sprintf(`MCP=%s
+TOKEN=$(curl -s -u %s:%s \
+  -d grant_type=client_credentials \
+  %s %s |
   sed 's/.*"access_token": *"\([^"]*\)".*/\1/')
-curl -s %s -H "Authorization: Bearer $TOKEN" \
-  -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \
+curl -s $MCP -H "Authorization: Bearer $TOKEN" \
+  -H 'Content-Type: application/json' \
+  -H 'Accept: application/json, text/event-stream' \
   -H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: tools/list' \
   -d '{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{"_meta":{
     "io.modelcontextprotocol/protocolVersion":"2026-07-28",
     "io.modelcontextprotocol/clientCapabilities":{}}}}'`,
-		devidp.ClientService, devidp.ServiceSecret, d.tokenEndpoint, d.tokenParameters(), d.at.MCP)
+		d.at.MCP, devidp.ClientService, devidp.ServiceSecret, d.tokenParameters(), d.tokenEndpoint)
 }
 
 // tokenParameters says what the token is for: Entra tells it by the scope, others by the resource (RFC 8707).
 func (d *demo) tokenParameters() string {
 	if d.at.ScopePrefix != "" {
-		return "-d scope=" + d.at.ScopePrefix + ".default"
+		return "-d scope=" + d.at.ScopePrefix + ".default \\\n "
 	}
-	return "-d scope=" + d.at.Scope + " -d resource=" + d.at.MCP
+	return "-d scope=" + d.at.Scope + " -d resource=$MCP \\\n "
 }

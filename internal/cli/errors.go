@@ -71,7 +71,7 @@ func hintOf(err error) string {
 	case errors.As(err, &hinted):
 		return hinted.hint
 	case errors.As(err, &faults):
-		return `run "fastmcp-auth config" to see each setting and where it comes from`
+		return "docs/reference/settings.md describes each setting; nothing was started"
 	case errors.As(err, &usage):
 		return `run "fastmcp-auth --help"`
 	}

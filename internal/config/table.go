@@ -58,7 +58,7 @@ var table = []setting{
 		help: "Networks of the reverse proxies whose X-Forwarded-* headers are believed, as CIDR."},
 	{key: "tls.cert", kind: text, help: "File with the TLS certificate chain, as PEM."},
 	{key: "tls.key", kind: text, help: "File with the TLS private key, as PEM."},
-	{key: "log.level", kind: text, fallback: "info", commands: everywhere, oneOf: []string{"debug", "info", "warn", "error"},
+	{key: "log.level", kind: text, fallback: "info", byCmd: map[string]string{Demo: "error"}, commands: everywhere, oneOf: []string{"debug", "info", "warn", "error"},
 		help: "Least level that is logged."},
 	{key: "log.format", kind: text, fallback: "auto", commands: everywhere, oneOf: []string{"auto", "text", "json"},
 		help: "Form of the log; auto is text on a terminal and JSON elsewhere."},
