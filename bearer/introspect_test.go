@@ -162,6 +162,23 @@ func TestIntrospection(t *testing.T) {
 	}
 }
 
+func TestIntrospectionObeysTheProvidersRules(t *testing.T) {
+	i, o := newIssuer(t), newOracle(t)
+	tenants := func(c *bearer.Config) {
+		c.Providers[0].Claims.Tenant, c.Providers[0].Tenants = idp.Path{"tid"}, []string{"ours"}
+	}
+	o.knows("ours", active(i).with(claimSet{"tid": "ours"}))
+	o.knows("theirs", active(i).with(claimSet{"tid": "theirs"}))
+	accepted(t, opaqueGuard(t, i, o, tenants), "ours")
+	refused(t, opaqueGuard(t, i, o, tenants), "theirs", bearer.ReasonTenant)
+
+	keycloak := func(c *bearer.Config) { c.Providers[0] = at(i, idp.Keycloak(i.URL, "r")) }
+	o.knows("access", active(i).with(claimSet{"typ": "Bearer", "token_type": "Bearer"}))
+	o.knows("refresh", active(i).with(claimSet{"typ": "Refresh"}))
+	accepted(t, opaqueGuard(t, i, o, keycloak), "access")
+	refused(t, opaqueGuard(t, i, o, keycloak), "refresh", bearer.ReasonType) // attack 25
+}
+
 func TestIntrospectionThatFails(t *testing.T) {
 	i, o := newIssuer(t), newOracle(t)
 	o.knows("opaque", active(i))

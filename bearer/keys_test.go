@@ -134,6 +134,49 @@ func TestAttack23_KeysRollWithoutRestart(t *testing.T) {
 	refused(t, g, old, bearer.ReasonKey)
 }
 
+func TestAttack23_AStrangersKeyIDDoesNotHideARollOver(t *testing.T) {
+	i := newIssuer(t)
+	g := guardFor(t, i, nil)
+	accepted(t, g, sign(t, i.good(), signer{}))
+	i.publish(public("k1", rsaKeys()[0].Public(), nil), public("k2", rsaKeys()[1].Public(), nil))
+	refused(t, g, unknown(t, i, 1), bearer.ReasonKey) // its fetch brings k2, so that no interval starts
+	i.publish(public("k2", rsaKeys()[1].Public(), nil), public("k3", rsaKeys()[2].Public(), nil))
+	accepted(t, g, sign(t, i.good(), signer{key: rsaKeys()[2], kid: "k3"}))
+}
+
+// A fetch that began before a key was published does not answer for it.
+func TestASearchThatJoinsAnOlderFetchFetchesAgain(t *testing.T) {
+	i, h := newIssuer(t), &hands{}
+	synctest.Test(t, func(t *testing.T) {
+		g := guardFor(t, i, func(c *bearer.Config) {
+			c.Now = h.now
+			c.HTTPClient = &http.Client{Transport: direct{http.HandlerFunc(i.serve)}}
+		})
+		late := i.good().with(claimSet{"exp": now.Add(3 * time.Hour).Unix()})
+		accepted(t, g, sign(t, late, signer{}))
+		gate := make(chan struct{})
+		i.setGate(gate)
+		h.advance(61 * time.Minute)
+		accepted(t, g, sign(t, late.with(claimSet{"jti": "2"}), signer{})) // begins a fetch behind the scenes
+		synctest.Wait()
+		i.publish(public("k2", rsaKeys()[1].Public(), nil))
+		answer := make(chan error)
+		go func() {
+			_, err := g.Verify(t.Context(), sign(t, late, signer{key: rsaKeys()[1], kid: "k2"}))
+			answer <- err
+		}()
+		synctest.Wait() // it waits for the fetch under way, which will not have k2
+		i.setGate(nil)
+		close(gate)
+		if err := <-answer; err != nil {
+			t.Error(err)
+		}
+		if n := i.keyReads.Load(); n != 3 {
+			t.Errorf("%d fetches, want 3", n)
+		}
+	})
+}
+
 func TestAKeyReplacedUnderTheSameIDIsGone(t *testing.T) {
 	i, h := newIssuer(t), &hands{}
 	g := guardFor(t, i, moving(h))

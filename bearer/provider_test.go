@@ -91,7 +91,7 @@ func newIssuer(t testing.TB) *issuer {
 
 func (i *issuer) serve(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
-	down, gate := i.down, i.gate
+	down, gate, keys := i.down, i.gate, i.keys
 	i.mu.Unlock()
 	isKeys := r.URL.Path == "/keys"
 	if isKeys {
@@ -114,7 +114,7 @@ func (i *issuer) serve(w http.ResponseWriter, r *http.Request) {
 	defer i.mu.Unlock()
 	switch r.URL.Path {
 	case "/keys":
-		writeKeys(w, i.keys)
+		writeKeys(w, keys) // as they were when asked for
 	case "/.well-known/openid-configuration":
 		json.NewEncoder(w).Encode(i.metadata)
 	default:

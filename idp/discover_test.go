@@ -90,6 +90,16 @@ func TestDiscover(t *testing.T) {
 			t.Errorf("%+v, %v, asked %q", m, err, *asked)
 		}
 	})
+	t.Run("attack 22 a provider on the network cannot name keys on this machine", func(t *testing.T) {
+		var s *httptest.Server
+		s = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":"http://127.0.0.1:9/keys"}`, s.URL)
+		}))
+		defer s.Close()
+		if m, err := idp.Discover(t.Context(), s.Client(), s.URL); !errors.Is(err, idp.ErrInsecureURL) {
+			t.Errorf("%+v, %v", m, err)
+		}
+	})
 	t.Run("an endless document is cut off", func(t *testing.T) {
 		s, _ := site(t, map[string]string{oidc: `{"issuer":"SELF","x":"` + strings.Repeat("x", 1<<20) + `"}`})
 		if _, err := idp.Discover(t.Context(), nil, s.URL); err == nil || !strings.Contains(err.Error(), "more than") {
