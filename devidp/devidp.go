@@ -95,6 +95,9 @@ type Options struct {
 	// AccessTokenVersion is the API app's requestedAccessTokenVersion with the Entra character: 1, or 2 (also the
 	// meaning of 0).
 	AccessTokenVersion int
+	// AppSigningKey signs tokens for the API app, with the Entra character, by a key of the app's own, which only the
+	// key set of metadata fetched with ?appid={EntraAPI} shows.
+	AppSigningKey bool
 
 	// AllowRemote lets [Start] listen beyond loopback.
 	AllowRemote bool
@@ -119,18 +122,19 @@ type Options struct {
 
 // Server is a provider. It is an [http.Handler], keeps all state in memory and is safe for concurrent use.
 type Server struct {
-	opts   Options
-	base   string // the issuer URL without a trailing slash
-	prefix string // the path of base
-	host   string // the host of base
-	now    func() time.Time
-	log    *slog.Logger
-	mux    *http.ServeMux
-	keys   *keyring
-	faults *Faults
-	fetch  *http.Client
-	apis   []*api // with the Entra character: the applications that tokens can be for
-	secret [32]byte
+	opts    Options
+	base    string // the issuer URL without a trailing slash
+	prefix  string // the path of base
+	host    string // the host of base
+	now     func() time.Time
+	log     *slog.Logger
+	mux     *http.ServeMux
+	keys    *keyring
+	appKeys *keyring // with Options.AppSigningKey: the API app's own
+	faults  *Faults
+	fetch   *http.Client
+	apis    []*api // with the Entra character: the applications that tokens can be for
+	secret  [32]byte
 
 	mu           sync.Mutex // guards what follows
 	users        []*user
@@ -159,6 +163,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		opts: o, base: o.Issuer, prefix: u.EscapedPath(), host: u.Host, now: o.Now, log: o.Logger,
 		keys:         &keyring{},
+		appKeys:      &keyring{},
 		users:        people(o),
 		clients:      map[string]*client{},
 		registered:   newShelf[*client](1000),

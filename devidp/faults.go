@@ -32,11 +32,11 @@ const (
 )
 
 // RollKeys makes keys that sign from now on. The old ones stay in the key set, so that their tokens stay good.
-func (f *Faults) RollKeys() { f.s.keys.roll(false) }
+func (f *Faults) RollKeys() { f.s.keys.roll(false); f.s.appKeys.roll(false) }
 
 // ReplaceKeys makes keys that sign from now on and takes all old ones out of the key set: every token signed before
 // is worthless.
-func (f *Faults) ReplaceKeys() { f.s.keys.roll(true) }
+func (f *Faults) ReplaceKeys() { f.s.keys.roll(true); f.s.appKeys.roll(true) }
 
 // SetDown makes every endpoint answer 503, until it is called with false.
 func (f *Faults) SetDown(on bool) { f.setMode(down, on) }

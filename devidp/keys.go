@@ -189,7 +189,7 @@ func (s *Server) verified(token string) (claims map[string]any, header map[strin
 	if err != nil {
 		return nil, nil, errNotOurs
 	}
-	keys, err := s.keys.published(jose.RS256, jose.ES256)
+	keys, err := s.allKeys()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -204,6 +204,16 @@ func (s *Server) verified(token string) (claims map[string]any, header map[strin
 		return claims, header, nil
 	}
 	return nil, nil, errNotOurs
+}
+
+// allKeys are the keys that tokens of this provider may be signed by.
+func (s *Server) allKeys() ([]*signingKey, error) {
+	keys, err := s.keys.published(jose.RS256, jose.ES256)
+	if err != nil || !s.opts.AppSigningKey {
+		return keys, err
+	}
+	own, err := s.appKeys.published(jose.RS256)
+	return append(own, keys...), err
 }
 
 // serveKeys answers with the JWK set (RFC 7517, section 5).

@@ -14,7 +14,7 @@ type refusal struct {
 	code   string
 	text   string
 
-	aadsts     int    // with the Entra character: the number; 0 means 900144's neighbour in kind, see entraRefusal
+	aadsts     int    // with the Entra character: the number; 0 means that there is none
 	entraCode  string // empty means code
 	entraText  string // empty means text
 	entraState int    // the status; 0 means status
@@ -110,7 +110,7 @@ var (
 
 	refuseRedirect     = refusal{code: oauth.CodeInvalidRequest, text: "the redirect URI {0} is not registered for this client", aadsts: 50011, entraText: "The redirect URI '{0}' specified in the request does not match the redirect URIs configured for the application '{1}'."}
 	refuseResponseType = refusal{code: "unsupported_response_type", text: "only response_type=code is supported", aadsts: 700054, entraText: "response_type '{0}' is not enabled for the application."}
-	refuseResponseMode = refusal{code: oauth.CodeInvalidRequest, text: "the response mode {0} is not supported", aadsts: 900561}
+	refuseResponseMode = refusal{code: oauth.CodeInvalidRequest, text: "the response mode {0} is not supported", aadsts: 70007, entraText: "'{0}' is not a supported value of response_mode."}
 	refuseRequestObj   = refusal{code: "request_not_supported", text: "request objects are not supported", aadsts: 90015}
 	refuseRequestURI   = refusal{code: "request_uri_not_supported", text: "request URIs are not supported", aadsts: 90015}
 	refusePKCE         = refusal{code: oauth.CodeInvalidRequest, text: "a public client must send code_challenge", aadsts: 9002325, entraText: "Proof Key for Code Exchange is required for cross-origin authorization code redemption."}

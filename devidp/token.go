@@ -62,7 +62,7 @@ func (s *Server) answer(g *grant, t target, o issueOptions, refresh string) (map
 	if refresh != "" {
 		out["refresh_token"] = refresh
 	}
-	if g.user != nil && slices.Contains(t.said, "openid") {
+	if g.user != nil && t.openid {
 		if out["id_token"], err = s.idToken(g, t, access); err != nil {
 			return nil, err
 		}
@@ -134,7 +134,7 @@ func (s *Server) target(r *http.Request, g *grant, form url.Values, strict bool)
 	if len(t.scopes) == 0 && len(g.scopes) > 0 {
 		return t, refuseScope.of(form.Get("scope"))
 	}
-	t.said = t.scopes
+	t.said, t.openid = t.scopes, slices.Contains(t.scopes, "openid")
 	var err error
 	t.audience, err = s.audience(g.resources, form["resource"])
 	return t, err

@@ -38,6 +38,7 @@ type target struct {
 	scopes   []string // in the token
 	said     []string // in the answer's scope member
 	api      *api     // with the Entra character
+	openid   bool     // an ID token goes with it
 	asked    string   // with the Entra character: how the API was named
 }
 
@@ -88,7 +89,7 @@ func (s *Server) MintToken(r TokenRequest) (string, error) {
 			return "", refuseUserUnknown.of(r.User)
 		}
 	}
-	t := target{audience: r.Audience, scopes: r.Scopes, said: r.Scopes}
+	t := target{scopes: r.Scopes, said: r.Scopes}
 	if s.entra() {
 		t.api = s.apis[0]
 		if r.Version != 0 {
@@ -96,9 +97,9 @@ func (s *Server) MintToken(r TokenRequest) (string, error) {
 			other.version = r.Version
 			t.api = &other
 		}
-		t.asked = t.api.id
+		t.asked, t.audience = t.api.id, []string{t.api.id}
 	}
-	if len(t.audience) == 0 && !s.entra() {
+	if !s.entra() {
 		t.audience = []string{s.opts.Audience}
 	}
 	token, _, err := s.issue(g, t, issueOptions{lifetime: r.Lifetime, claims: r.Claims, header: r.Header,
@@ -154,7 +155,7 @@ func (s *Server) issue(g *grant, t target, o issueOptions) (string, time.Duratio
 		s.remember(token, record)
 		return token, life, nil
 	}
-	token, err := s.seal(claims, header, orElse(o.alg, s.opts.Algorithm), o.foreign)
+	token, err := s.seal(claims, header, s.signerFor(t, o))
 	if err != nil {
 		return "", 0, err
 	}
@@ -162,11 +163,20 @@ func (s *Server) issue(g *grant, t target, o issueOptions) (string, time.Duratio
 	return token, life, nil
 }
 
-func (s *Server) seal(claims, header map[string]any, alg string, foreign bool) (string, error) {
-	key, err := s.keys.signer(jose.SignatureAlgorithm(alg))
-	if foreign {
-		key, err = s.keys.foreignKey()
+// signerFor finds the key for a token of t.
+func (s *Server) signerFor(t target, o issueOptions) func() (*signingKey, error) {
+	alg := jose.SignatureAlgorithm(orElse(o.alg, s.opts.Algorithm))
+	switch {
+	case o.foreign:
+		return s.keys.foreignKey
+	case s.opts.AppSigningKey && t.api != nil && t.api.main:
+		return func() (*signingKey, error) { return s.appKeys.signer(jose.RS256) }
 	}
+	return func() (*signingKey, error) { return s.keys.signer(alg) }
+}
+
+func (s *Server) seal(claims, header map[string]any, signer func() (*signingKey, error)) (string, error) {
+	key, err := signer()
 	if err != nil {
 		return "", err
 	}
@@ -235,7 +245,7 @@ func (u *user) profile() map[string]any {
 func (s *Server) idToken(g *grant, t target, access string) (string, error) {
 	now := s.clock()
 	if s.entra() {
-		return s.seal(s.entraIDClaims(g, now, access), map[string]any{"typ": "JWT"}, s.opts.Algorithm, false)
+		return s.seal(s.entraIDClaims(g, now), map[string]any{"typ": "JWT"}, s.signerFor(target{}, issueOptions{}))
 	}
 	claims := map[string]any{
 		"iss": s.base, "sub": g.user.subject(), "aud": g.client.ID, "azp": g.client.ID,
@@ -245,7 +255,7 @@ func (s *Server) idToken(g *grant, t target, access string) (string, error) {
 		claims["nonce"] = g.nonce
 	}
 	overlay(claims, g.user.released(t.scopes))
-	return s.seal(claims, map[string]any{"typ": "JWT"}, s.opts.Algorithm, false)
+	return s.seal(claims, map[string]any{"typ": "JWT"}, s.signerFor(target{}, issueOptions{}))
 }
 
 // released is the part of the profile that scopes open (OpenID Connect Core, section 5.4).

@@ -21,10 +21,12 @@ func (s *Server) serveUserinfo(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
+	if s.entra() {
+		s.entraUserinfo(w, r, token)
+		return
+	}
 	record, ok := s.active(token)
 	switch {
-	case s.entra():
-		s.entraUserinfo(w, r, token, record, ok)
 	case !ok || record.user == nil:
 		s.refuseBearer(w, r, refuseTokenGiven.of())
 	case !hasScope(record.scopes, "openid"):
