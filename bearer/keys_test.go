@@ -303,6 +303,13 @@ func TestProviderDown(t *testing.T) {
 		// A key nobody knows cannot be judged: the provider might have rolled.
 		h.advance(time.Minute)
 		refused(t, g, sign(t, i.good().with(claimSet{"exp": h.now().Add(time.Hour).Unix()}), signer{kid: "k9"}), bearer.ReasonUnavailable)
+		asked := i.metadataReads.Load() + i.keyReads.Load()
+		for n := range 10 {
+			refused(t, g, sign(t, i.good().with(claimSet{"exp": h.now().Add(time.Hour).Unix(), "jti": n}), signer{kid: "k9"}), bearer.ReasonUnavailable)
+		}
+		if n := i.metadataReads.Load() + i.keyReads.Load() - asked; n != 0 {
+			t.Errorf("a provider that is down was asked %d times more at once", n)
+		}
 	})
 	t.Run("but not for ever", func(t *testing.T) {
 		i, h := newIssuer(t), &hands{}
