@@ -8,6 +8,7 @@ import (
 // Addresses is what a started server says of itself: the JSON line on stdout that scripts wait for.
 type Addresses struct {
 	MCP              string `json:"mcp"`                         // the MCP endpoint
+	Addr             string `json:"addr,omitempty"`              // the address listened on, which may not be the one clients see
 	ResourceMetadata string `json:"resource_metadata,omitempty"` // RFC 9728; absent without sign-in
 	Issuer           string `json:"issuer,omitempty"`            // where people sign in; absent without sign-in
 	ClientID         string `json:"client_id,omitempty"`         // the public client for command lines, where one is known
@@ -17,13 +18,14 @@ type Addresses struct {
 	Ready            string `json:"ready"`
 	NoAuth           bool   `json:"no_auth,omitempty"` // everyone is let in
 	Development      bool   `json:"development_provider,omitempty"`
-	PID              int    `json:"pid"`
+	PID              int    `json:"pid,omitempty"`
 }
 
 // Addresses says where the server answers.
 func (s *Server) Addresses() Addresses {
 	a := Addresses{
 		MCP:    s.public + mcpPath,
+		Addr:   s.listener.Addr().String(),
 		Health: s.public + "/healthz",
 		Ready:  s.public + "/readyz",
 		NoAuth: s.guard == nil,

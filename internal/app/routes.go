@@ -93,7 +93,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 // front tells a person who opened the address in a browser where things are.
 func (s *Server) front(w http.ResponseWriter, _ *http.Request) {
 	a := s.Addresses()
-	a.PID = 0
+	a.PID, a.Addr = 0, "" // the process's own affair
 	reply(w, http.StatusOK, a)
 }
 

@@ -35,6 +35,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 			"Without any account it runs against a development provider of its own.",
 		Example: "fastmcp-auth demo\nfastmcp-auth serve\nfastmcp-auth config",
 		Args:    usageArgs(cobra.NoArgs),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetArgs(args)
 	root.SetIn(in)

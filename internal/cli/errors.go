@@ -87,7 +87,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitDone
 	case errors.As(err, &hinted) && hinted.code != 0:
 		return hinted.code
-	case errors.As(err, &faults), errors.As(err, &usage), strings.HasPrefix(err.Error(), "unknown command"):
+	case errors.As(err, &faults), errors.As(err, &usage):
 		return exitUsage
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return exitCancelled

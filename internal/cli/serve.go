@@ -39,6 +39,9 @@ func serveCommand(s streams) *cobra.Command {
 func serve(ctx context.Context, settings *config.Settings, s streams) error {
 	log := logger(settings, s.err)
 	server, err := app.Listen(ctx, settings, app.Options{Version: version(), Logger: log})
+	if inUse(err) {
+		return &hintError{err: err, hint: "listen elsewhere with --addr, or on any free port with --addr 127.0.0.1:0"}
+	}
 	if err != nil {
 		return err
 	}

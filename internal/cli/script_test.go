@@ -1,0 +1,154 @@
+package cli_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/fastmcp-auth/fastmcp-auth/internal/cli"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"fastmcp-auth": func() {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		os.Exit(cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}})
+}
+
+// TestScripts runs the real main as testdata/script/*.txtar say. Beside the usual commands there are:
+//
+//	exits CODE ARG…    run fastmcp-auth and expect this exit code; stdout and stderr are compared as after exec
+//	start NAME ARG…    run it in the background, wait for its ready line, and set $NAME_mcp, $NAME_issuer, …
+//	terminate NAME CODE  send SIGTERM and expect this exit code; its stderr is then the file NAME.log
+//	http METHOD URL [HEADER…]    ask, and write status line, headers and body to stdout
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			env.Values[running] = map[string]*process{}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "start": start, "terminate": terminate, "http": ask,
+		},
+	})
+}
+
+type key string
+
+const running key = "running"
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec("fastmcp-auth", args[1:]...)
+	if got := codeOf(ts, err); neg || got != want {
+		ts.Fatalf("fastmcp-auth %s: exit code %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+func codeOf(ts *testscript.TestScript, err error) int {
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.ExitCode()
+	}
+	ts.Check(err)
+	return -1
+}
+
+// process is a command in the background.
+type process struct {
+	cmd    *exec.Cmd
+	stdout io.Reader
+	stderr bytes.Buffer
+}
+
+func start(ts *testscript.TestScript, _ bool, args []string) {
+	p := &process{cmd: exec.Command(filepath.Join(binDir(ts), "fastmcp-auth"), args[1:]...)}
+	p.cmd.Dir = ts.MkAbs(".")
+	p.cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"))
+	for _, name := range strings.Fields(ts.Getenv("PASS")) {
+		p.cmd.Env = append(p.cmd.Env, name+"="+ts.Getenv(name))
+	}
+	p.cmd.Stderr = &p.stderr
+	out, err := p.cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(p.cmd.Start())
+	ts.Defer(func() { p.cmd.Process.Kill() })
+	ts.Value(running).(map[string]*process)[args[0]] = p
+
+	reader := bufio.NewReader(out)
+	line, err := reader.ReadBytes('\n')
+	if err != nil {
+		p.cmd.Wait()
+		ts.Fatalf("no ready line: %v\n%s", err, p.stderr.String())
+	}
+	var ready map[string]any
+	ts.Check(json.Unmarshal(line, &ready))
+	for name, value := range ready {
+		ts.Setenv(args[0]+"_"+name, fmt.Sprint(value))
+	}
+	p.stdout = reader
+}
+
+func binDir(ts *testscript.TestScript) string {
+	return strings.Split(ts.Getenv("PATH"), string(os.PathListSeparator))[0]
+}
+
+func terminate(ts *testscript.TestScript, _ bool, args []string) {
+	p := ts.Value(running).(map[string]*process)[args[0]]
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(p.cmd.Process.Signal(syscall.SIGTERM))
+	more, err := io.ReadAll(p.stdout)
+	ts.Check(err)
+	got := codeOf(ts, p.cmd.Wait())
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".log"), p.stderr.Bytes(), 0o600))
+	if got != want {
+		ts.Fatalf("%s: exit code %d, want %d\n%s", args[0], got, want, p.stderr.String())
+	}
+	if len(more) > 0 {
+		ts.Fatalf("%s wrote more than its ready line to stdout:\n%s", args[0], more)
+	}
+}
+
+func ask(ts *testscript.TestScript, _ bool, args []string) {
+	req, err := http.NewRequest(args[0], args[1], nil)
+	ts.Check(err)
+	for _, header := range args[2:] {
+		name, value, _ := strings.Cut(header, ": ")
+		if name == "Host" {
+			req.Host = value
+			continue
+		}
+		req.Header.Add(name, value)
+	}
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res, err := client.Do(req)
+	ts.Check(err)
+	defer res.Body.Close()
+	fmt.Fprintf(ts.Stdout(), "%d\n", res.StatusCode)
+	ts.Check(res.Header.Write(ts.Stdout()))
+	_, err = io.Copy(ts.Stdout(), res.Body)
+	ts.Check(err)
+}
