@@ -57,6 +57,7 @@ type keySet struct {
 type fetch struct {
 	number  uint64 // counted from 1
 	done    chan struct{}
+	wanted  bool // by a search for an unknown key id
 	err     error
 	brought bool // a key that the set before did not have
 }
@@ -138,9 +139,12 @@ type wish struct {
 	waited *fetch // the last one waited for, or nil
 }
 
-// answered reports whether a fetch that began after the search did has ended: an older one may have missed a key that
-// was published meanwhile.
-func (w *wish) answered() bool { return w.waited != nil && w.waited.number > w.asked }
+// answered reports whether a fetch has ended that speaks for this search: one that began after it, since an older one
+// may have missed a key that was published meanwhile; or one that began for an unknown key id like this, so that a
+// flood is worth one fetch.
+func (w *wish) answered() bool {
+	return w.waited != nil && (w.waited.wanted || w.waited.number > w.asked)
+}
 
 // step answers from the set, or names the fetch to wait for.
 func (s *source) step(w *wish) (*fetch, []*signingKey, *Error) {
@@ -179,7 +183,9 @@ func (s *source) step(w *wish) (*fetch, []*signingKey, *Error) {
 	case now.Before(s.retry):
 		return nil, nil, unavailable(s.retry.Sub(now), fmt.Errorf("kid %.100q of %s is unknown, and the provider is down", w.kid, s.issuer.Name))
 	}
-	return s.begin(), nil, nil
+	f := s.begin()
+	f.wanted = true
+	return f, nil, nil
 }
 
 // find returns the keys with this id that fit alg, and whether the id is known at all. A token without an id is given
@@ -236,7 +242,9 @@ func (s *source) fetch(f *fetch) {
 	}
 	s.failures, s.retry = 0, time.Time{}
 	set.fetched = s.now()
-	f.brought = s.replace(set)
+	if f.brought = s.replace(set); f.wanted && !f.brought {
+		s.quiet = set.fetched.Add(s.interval)
+	}
 }
 
 // replace puts set in the place of the last one. Keys that were there keep their identity, those that are gone are

@@ -105,6 +105,37 @@ func TestAttack23_AFloodOfRandomKeyIDsFetchesOnce(t *testing.T) {
 	accepted(t, g, sign(t, i.good().with(claimSet{"jti": "later"}), signer{}))
 }
 
+// However the flood's requests fall around the fetch, it is one.
+func TestAttack23_AFloodThatJoinsAFetchIsAnsweredByIt(t *testing.T) {
+	i := newIssuer(t)
+	synctest.Test(t, func(t *testing.T) {
+		g := guardFor(t, i, func(c *bearer.Config) { c.HTTPClient = &http.Client{Transport: direct{http.HandlerFunc(i.serve)}} })
+		accepted(t, g, sign(t, i.good(), signer{}))
+		gate := make(chan struct{})
+		i.setGate(gate)
+		before := i.keyReads.Load()
+		var wg sync.WaitGroup
+		flood := func(n int) {
+			wg.Go(func() {
+				if _, err := g.Verify(t.Context(), unknown(t, i, n)); bearer.ReasonOf(err) != bearer.ReasonKey {
+					t.Errorf("refused for %v", err)
+				}
+			})
+		}
+		flood(0)
+		synctest.Wait() // the fetch is under way
+		for n := range 50 {
+			flood(n + 1)
+		}
+		synctest.Wait() // all have joined it
+		close(gate)
+		wg.Wait()
+		if n := i.keyReads.Load() - before; n != 1 {
+			t.Errorf("%d fetches, want 1", n)
+		}
+	})
+}
+
 func TestAttack23_AFloodFromTheFirstRequestOnFetchesOnce(t *testing.T) {
 	i := newIssuer(t)
 	g := guardFor(t, i, nil)
