@@ -13,8 +13,8 @@ const (
 
 // Roles that tokens carry.
 const (
-	RoleAdmin = "Tools.Admin" // of the user admin
-	RoleApp   = "Tools.Call"  // of the client dev-service, in tokens for itself
+	RoleAdmin = "Tools.Admin"   // of the user admin
+	RoleApp   = "Tools.Execute" // of the client dev-service, in tokens for itself
 )
 
 // Users lists the people one can sign in as.
