@@ -184,7 +184,9 @@ func (a *answer) startKeepAlive() {
 }
 
 func (a *answer) comment(header http.Header) {
-	a.mu.Lock()
+	if !a.mu.TryLock() {
+		return // somebody writes, so it is not silent
+	}
 	defer a.mu.Unlock()
 	if time.Since(a.written) < a.silence {
 		return

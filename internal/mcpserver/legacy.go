@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -54,6 +55,9 @@ func (h *Handler) older(a *answer, r *http.Request, m *message, version string, 
 	}
 	defer end()
 	switch {
+	case m.method == "initialize":
+		a.refuse(http.StatusBadRequest, invalidRequest("the session has begun; initialize comes once, without the header %s", sessionHeader))
+		return
 	case m.response, m.isCall() && slices.Contains(legacyMethods, m.method):
 	case m.isCall():
 		a.refuse(http.StatusOK, unknownMethod(m.method))
@@ -102,6 +106,7 @@ func (h *Handler) get(a *answer, r *http.Request) {
 		a.refuse(http.StatusBadRequest, fault)
 		return
 	}
+	a.control.SetReadDeadline(time.Time{}) // it was for the request, not for the stream
 	h.pass(a, r, h.legacy, nil, nil)
 }
 

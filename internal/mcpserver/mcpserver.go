@@ -188,6 +188,8 @@ func (h *Handler) post(a *answer, r *http.Request) {
 		a.refuse(http.StatusBadRequest, invalidRequest("the body could not be read to its end"))
 		return
 	}
+	// A server's read timeout is for the request. Left standing, it would end the answer's stream.
+	a.control.SetReadDeadline(time.Time{})
 	m, fault := parse(body)
 	if m != nil {
 		a.id, a.method = m.id, m.method
@@ -212,8 +214,8 @@ func (h *Handler) post(a *answer, r *http.Request) {
 	h.older(a, r, m, version, body)
 }
 
-// Close refuses new messages, waits until those being answered have been, or until ctx ends, and then ends all
-// sessions and with them their open streams. The calls themselves are the toolbox's to drain, before.
+// Close refuses new messages, waits until those being answered have been, and then ends all sessions and with them
+// their open streams. It waits no longer than ctx. The calls themselves are the toolbox's to drain, before.
 func (h *Handler) Close(ctx context.Context) {
 	h.mu.Lock()
 	if !h.closing {
@@ -227,7 +229,7 @@ func (h *Handler) Close(ctx context.Context) {
 	case <-h.idle:
 	case <-ctx.Done():
 	}
-	h.sessions.endAll()
+	h.sessions.endAll(ctx)
 }
 
 func (h *Handler) begin() bool {

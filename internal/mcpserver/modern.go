@@ -25,7 +25,7 @@ const (
 // What each era knows. What the server does not offer (prompts, completion, logging) is not known.
 var (
 	modernMethods = []string{"server/discover", "tools/list", "tools/call", "resources/list", "resources/templates/list", "resources/read", "subscriptions/listen"}
-	legacyMethods = []string{"initialize", "ping", "tools/list", "tools/call", "resources/list", "resources/templates/list", "resources/read"}
+	legacyMethods = []string{"ping", "tools/list", "tools/call", "resources/list", "resources/templates/list", "resources/read"}
 )
 
 // modern serves a message of 2026-07-28 or later: stateless, its headers mirroring its body.

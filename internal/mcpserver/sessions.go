@@ -166,8 +166,9 @@ func (t *sessions) end(s *session) {
 	s.close()
 }
 
-// endAll ends every session and begins none.
-func (t *sessions) endAll() {
+// endAll ends every session and begins none. It waits until their streams have closed, or until ctx ends: a client that
+// does not read can hold a stream for a while.
+func (t *sessions) endAll(ctx context.Context) {
 	t.mu.Lock()
 	t.closed = true
 	var all []*session
@@ -182,7 +183,15 @@ func (t *sessions) endAll() {
 	for _, s := range all {
 		wg.Go(s.close)
 	}
-	wg.Wait()
+	closed := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-ctx.Done():
+	}
 }
 
 // remove forgets s. It is called with mu held.
