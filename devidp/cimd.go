@@ -25,6 +25,7 @@ import (
 const (
 	fetchTime     = 5 * time.Second
 	fetchSize     = 64 << 10
+	fetchesAtOnce = 8
 	documentLife  = 5 * time.Minute // when the answer says nothing about caching
 	documentLimit = time.Hour
 	failureLife   = 10 * time.Second // a document that failed is not fetched again at once
@@ -133,6 +134,12 @@ func (s *Server) clientKeys(ctx context.Context, c *client) (*jose.JSONWebKeySet
 func (s *Server) get(ctx context.Context, from string) ([]byte, time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
+	select {
+	case s.fetching <- struct{}{}:
+		defer func() { <-s.fetching }()
+	case <-ctx.Done():
+		return nil, 0, errors.New("cannot be fetched now: too many others are")
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from, nil)
 	if err != nil {
 		return nil, 0, errors.New("has no readable URL")

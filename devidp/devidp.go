@@ -122,19 +122,20 @@ type Options struct {
 
 // Server is a provider. It is an [http.Handler], keeps all state in memory and is safe for concurrent use.
 type Server struct {
-	opts    Options
-	base    string // the issuer URL without a trailing slash
-	prefix  string // the path of base
-	host    string // the host of base
-	now     func() time.Time
-	log     *slog.Logger
-	mux     *http.ServeMux
-	keys    *keyring
-	appKeys *keyring // with Options.AppSigningKey: the API app's own
-	faults  *Faults
-	fetch   *http.Client
-	apis    []*api // with the Entra character: the applications that tokens can be for
-	secret  [32]byte
+	opts     Options
+	base     string // the issuer URL without a trailing slash
+	prefix   string // the path of base
+	host     string // the host of base
+	now      func() time.Time
+	log      *slog.Logger
+	mux      *http.ServeMux
+	keys     *keyring
+	appKeys  *keyring // with Options.AppSigningKey: the API app's own
+	faults   *Faults
+	fetch    *http.Client
+	fetching chan struct{} // one place for each fetch at once
+	apis     []*api        // with the Entra character: the applications that tokens can be for
+	secret   [32]byte
 
 	mu           sync.Mutex // guards what follows
 	users        []*user
@@ -177,6 +178,7 @@ func New(o Options) (*Server, error) {
 		tokens:       newShelf[*issued](50_000),
 		sessions:     newShelf[*session](5000),
 		assertions:   newShelf[struct{}](20_000),
+		fetching:     make(chan struct{}, fetchesAtOnce),
 	}
 	rand.Read(s.secret[:])
 	s.faults = &Faults{s: s, counts: map[string]int64{}, disabled: map[string]bool{}, revoked: map[string]time.Time{}, stepUp: map[string]bool{}}

@@ -1,10 +1,10 @@
 package devidp_test
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -169,4 +169,12 @@ func header(t *testing.T, token string) jose.Header {
 	return tok.Headers[0]
 }
 
-func ctx(t *testing.T) context.Context { return t.Context() }
+// through asks a provider that no listener serves.
+func through(t *testing.T, s *devidp.Server, method, to string) answer {
+	t.Helper()
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequest(method, to, nil))
+	a := answer{status: w.Code, header: w.Header(), body: w.Body.String()}
+	json.Unmarshal(w.Body.Bytes(), &a.json)
+	return a
+}

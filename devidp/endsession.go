@@ -80,7 +80,7 @@ func (s *Server) showSignout(w http.ResponseWriter, r *http.Request, c *client, 
 		p.Client = c.Name
 	}
 	if u, err := url.Parse(to); to != "" && err == nil {
-		p.Redirect, p.formTarget = u.Host, u.Scheme+"://"+u.Host
+		p.Redirect, p.formTarget = u.Host, formSource(u)
 	}
 	s.show(w, http.StatusOK, "signout.html", p)
 }

@@ -86,11 +86,19 @@ func (s *Server) showSignin(w http.ResponseWriter, r *http.Request, in *interact
 	p := s.asks(in.client, in.scopes, in.resources)
 	p.Title, p.Action, p.Request = "Sign in", s.prefix+"/signin", in.id
 	if u, err := url.Parse(in.redirectURI); err == nil {
-		p.Redirect, p.Local, p.formTarget = u.Host, loopbackHost(u.Hostname()), u.Scheme+"://"+u.Host
+		p.Redirect, p.Local, p.formTarget = u.Host, loopbackHost(u.Hostname()), formSource(u)
 	}
 	p.Token = s.formToken(s.browser(w, r), "signin", in.id)
 	p.Cards = s.cards(r, in.tenant, in.client, in.scopes, in.hint)
 	s.show(w, s.explain(r, &p, problem), "signin.html", p)
+}
+
+// formSource is u's origin as a content security policy writes it, which has no words for an IPv6 address.
+func formSource(u *url.URL) string {
+	if strings.HasPrefix(u.Host, "[") {
+		return u.Scheme + ":"
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // asks tells which client asks for what. A client that nobody vouches for is shown as such.
@@ -115,8 +123,14 @@ func (s *Server) explain(r *http.Request, p *page, problem error) int {
 		return http.StatusOK
 	}
 	e := s.said(r, problem)
-	p.Problem = sentence(e.Description)
+	p.Problem = sentence(withoutTrace(e.Description))
 	return orElse(e.Status, http.StatusBadRequest)
+}
+
+// withoutTrace drops the ids that Entra's descriptions end with: a page shows them beside.
+func withoutTrace(text string) string {
+	text, _, _ = strings.Cut(text, " Trace ID: ")
+	return text
 }
 
 func sentence(text string) string {
@@ -170,7 +184,7 @@ func shortScopes(scopes []string) []string {
 // failPage tells a person that err ended it. Nothing is sent to any client.
 func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 	e := s.said(r, err)
-	p := page{Title: "Cannot go on", Heading: "This cannot go on", Problem: sentence(e.Description),
+	p := page{Title: "Cannot go on", Heading: "This cannot go on", Problem: sentence(withoutTrace(e.Description)),
 		Lines: []string{"Nothing was sent to the application. Go back to it and start again."}, Details: []detail{{"Error", e.Code}}}
 	for _, name := range []string{"trace_id", "correlation_id", "timestamp"} {
 		if v, ok := e.Extra[name].(string); ok {
@@ -189,10 +203,10 @@ func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 
 // home tells what stands where.
 func (s *Server) home(w http.ResponseWriter, r *http.Request) {
-	p := page{Title: "Identity provider", Heading: "the RFCs say", Action: s.prefix + "/device",
+	p := page{Title: "Identity provider", Heading: "as the RFCs say", Action: s.prefix + "/device",
 		Details: []detail{{"Issuer", s.Issuer()}, {"Metadata", s.Issuer() + "/.well-known/openid-configuration"}}}
 	if s.entra() {
-		p.Heading, p.Action = "Microsoft Entra ID", s.prefix+"/devicelogin"
+		p.Heading, p.Action = "like Microsoft Entra ID", s.prefix+"/devicelogin"
 		p.Details = append(p.Details, detail{"Tenant", EntraTenant}, detail{"API", EntraAPI}, detail{"API URI", EntraAPIURI})
 	}
 	for _, u := range s.users {
