@@ -12,6 +12,7 @@ export function tellError(step, err) {
     message: String(err?.message ?? err),
     code: err?.code,
     status: err?.status ?? err?.data?.status,
+    body: err?.data?.text,
     requiredScope: err?.requiredScope,
     resourceMetadata: err?.resourceMetadataUrl && String(err.resourceMetadataUrl),
     description: err?.errorDescription,
