@@ -133,7 +133,8 @@ func (h *Handler) receive(next mcp.MethodHandler) mcp.MethodHandler {
 			return nil, h.translate(ctx, method, err, rq)
 		}
 		if ss, ok := req.GetSession().(*mcp.ServerSession); ok && rq.begins && !h.sessions.fill(rq.session, ss) {
-			return nil, (&rpcError{Code: codeServer, Message: toolbox.ErrDraining.Error()}).wire(rq.id)
+			go ss.Close() // it waits for this very call
+			return nil, (&rpcError{Code: codeServer, Message: "the session could not begin"}).wire(rq.id)
 		}
 		h.keepVisible(ctx, result)
 		return result, nil

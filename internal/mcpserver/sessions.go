@@ -80,11 +80,11 @@ func (t *sessions) reserve(key string) (*session, bool) {
 	return s, true
 }
 
-// fill makes a reserved session a real one.
+// fill makes a reserved session a real one, unless its client has left or the server is going down.
 func (t *sessions) fill(s *session, server *mcp.ServerSession) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.closed {
+	if t.closed || s.ended {
 		return false
 	}
 	s.server, s.id = server, server.ID()

@@ -17,7 +17,7 @@ import (
 //
 // The package time would look on the machine's disk first and could not list what it knows, so the data is read here.
 //
-//go:generate sh -c "cp $(go env GOROOT)/lib/time/zoneinfo.zip zoneinfo/zoneinfo.zip"
+//go:generate cp $GOROOT/lib/time/zoneinfo.zip zoneinfo/zoneinfo.zip
 //go:embed zoneinfo/zoneinfo.zip
 var zoneinfo []byte
 
