@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
 )
 
 func TestBehindAProxyThePublicURLIsWhatClientsSee(t *testing.T) {
@@ -125,4 +126,20 @@ func certificate(t *testing.T, dir string) *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(parsed)
 	return pool
+}
+
+func TestT3_WhatIsNotToldListensOnThisMachineAlone(t *testing.T) {
+	s, err := config.Load(config.Source{Command: config.Serve, Dir: t.TempDir(), Environ: []string{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, addr := range map[string]string{"server": s.Addr, "development provider": s.IDP.Addr} {
+		at, err := netip.ParseAddrPort(addr)
+		if err != nil || !at.Addr().IsLoopback() {
+			t.Errorf("the %s listens on %s, %v", name, addr, err)
+		}
+	}
+	if s.Addr != "127.0.0.1:8000" {
+		t.Errorf("the server listens on %s", s.Addr)
+	}
 }
