@@ -151,6 +151,6 @@ var (
 	refuseTokenScope = refusal{status: 403, code: oauth.CodeInsufficientScope, text: "the access token lacks the scope openid"}
 	refuseForm       = refusal{status: 403, code: oauth.CodeInvalidRequest, text: "the form does not belong to this browser, or was used already: start the sign-in again", aadsts: 90014}
 	refuseDocument   = refusal{code: oauth.CodeInvalidClient, text: "the client document {0} is not acceptable: {1}", aadsts: 700016}
-	refuseSignOutURI = refusal{code: oauth.CodeInvalidRequest, text: "post_logout_redirect_uri is not registered for this client", aadsts: 50011}
-	refuseHint       = refusal{code: oauth.CodeInvalidRequest, text: "id_token_hint is not an ID token of this provider", aadsts: 9002313}
+	refuseSignOutURI = refusal{code: oauth.CodeInvalidRequest, text: "the post_logout_redirect_uri is not registered for this client", aadsts: 50011}
+	refuseHint       = refusal{code: oauth.CodeInvalidRequest, text: "the id_token_hint is not an ID token of this provider", aadsts: 9002313}
 )
