@@ -14,6 +14,7 @@ build: ## build bin/fastmcp-auth
 	go build -trimpath -ldflags "-s -w" -o $(BINARY) ./cmd/fastmcp-auth
 
 demo: ## sign in, call a protected tool with live progress, see two refusals (ARGS="--once --yes" ends by itself)
+	@echo "building $(BINARY), a minute the first time"
 	@go build -o $(BINARY) ./cmd/fastmcp-auth
 	@$(BINARY) demo $(ARGS)
 

@@ -140,10 +140,10 @@ type wish struct {
 }
 
 // answered reports whether a fetch has ended that speaks for this search: one that began after it, since an older one
-// may have missed a key that was published meanwhile; or one that began for an unknown key id like this, so that a
-// flood is worth one fetch.
+// may have missed a key that was published meanwhile; or one that began for an unknown key id like this and brought
+// nothing, so that a flood is worth one fetch. One that brought a key shows that keys roll, and the next may be there.
 func (w *wish) answered() bool {
-	return w.waited != nil && (w.waited.wanted || w.waited.number > w.asked)
+	return w.waited != nil && (w.waited.number > w.asked || w.waited.wanted && !w.waited.brought)
 }
 
 // step answers from the set, or names the fetch to wait for.

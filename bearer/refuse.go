@@ -15,7 +15,8 @@ import (
 
 // Refuse answers err, an error of [Guard.Verify]: status, challenge and a JSON body. It logs the cause and tells
 // strangers only the code and one sentence. Any other error is answered as a provider that is unavailable: what cannot
-// be judged is not let in. It is for handlers that call Verify themselves; [Guard.Protect] does it all.
+// be judged is not let in. An X-Request-Id that is already set on w stands in the body too. It is for handlers that
+// call Verify themselves; [Guard.Protect] does it all.
 func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -39,7 +40,8 @@ func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 		Description string `json:"error_description"`
 		Scope       string `json:"scope,omitempty"`
 		Metadata    string `json:"resource_metadata,omitempty"`
-	}{e.Code, e.Description, strings.Join(g.asked(e), " "), g.metaURL})
+		RequestID   string `json:"request_id,omitempty"`
+	}{e.Code, e.Description, strings.Join(g.asked(e), " "), g.metaURL, head.Get("X-Request-Id")})
 }
 
 // InsufficientScope answers 403 for an operation that needs all of scopes, named without prefix: the challenge holds all
