@@ -30,6 +30,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	// What the program is made of, so that a change of it makes go test forget what it knows of these tests.
+	_ "github.com/fastmcp-auth/fastmcp-auth/internal/cli"
 )
 
 // patience bounds whatever talks to another process. Reaching it is a failure, never a measurement.

@@ -156,3 +156,18 @@ func TestTypeScriptClientIsRefusedWithAWrongSecret(t *testing.T) {
 		})
 	}
 }
+
+// A person who declines on the provider's page ends the attempt, and the client can say so. (The older line leaves the
+// callback's error to the program that uses it.)
+func TestTypeScriptClientIsToldWhenThePersonDeclines(t *testing.T) {
+	s := serve(t)
+	p := play(t, "call.mjs", options{Library: "client", Version: "auto", URL: s.MCP, As: "person"})
+	newBrowser(t).signIn(p.until("authorize").URL, "deny")
+	events := p.end()
+	if e := one(t, events, "error"); e.Step != "connect" || e.Code != "access_denied" {
+		t.Errorf("connecting ended with %+v, want access_denied", e)
+	}
+	if n := len(only(events, "tokens")); n != 0 {
+		t.Errorf("it was given tokens %d times", n)
+	}
+}
