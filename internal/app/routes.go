@@ -26,6 +26,7 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 		MaxBody:        s.settings.Limits.Body,
 		SessionTimeout: s.settings.Limits.SessionIdle,
 		MaxSessions:    int(s.settings.Limits.Sessions),
+		WriteTimeout:   s.settings.Limits.WriteTimeout,
 		Logger:         o.Logger,
 	}
 	if s.guard != nil {

@@ -24,7 +24,7 @@ func newBox(s *config.Settings, o Options) (*toolbox.Box, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := toolbox.Options{Policy: rules, Now: o.Now, Logger: o.Logger}
+	options := toolbox.Options{Policy: rules, CallTimeout: s.Limits.CallTimeout, Now: o.Now, Logger: o.Logger}
 	built := tools.Options{ReverseDuration: s.Reverse.Duration, Now: o.Now}
 	for _, t := range tools.All(built) {
 		options.Tools = append(options.Tools, toolbox.Tool(t))

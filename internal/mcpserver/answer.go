@@ -12,9 +12,6 @@ import (
 
 const requestIDHeader = "X-Request-Id"
 
-// writeTime is how long a client may take to receive one write before it counts as gone.
-const writeTime = 30 * time.Second
-
 // answer is the response to one request. It stands between the SDK and the wire: errors the SDK writes get the form and
 // the request id of ours, and event streams are kept alive.
 //
@@ -23,7 +20,8 @@ type answer struct {
 	http.ResponseWriter
 	control   *http.ResponseController
 	requestID string
-	silence   time.Duration
+	silence   time.Duration // after which a stream gets a comment
+	patience  time.Duration // for one write
 
 	id     json.RawMessage // of the JSON-RPC request; nil until known
 	method string
@@ -42,12 +40,13 @@ type answer struct {
 	finished  bool
 }
 
-func newAnswer(w http.ResponseWriter, requestID string, silence time.Duration) *answer {
+func newAnswer(w http.ResponseWriter, requestID string, silence, patience time.Duration) *answer {
 	return &answer{
 		ResponseWriter: w,
 		control:        http.NewResponseController(w),
 		requestID:      requestID,
 		silence:        silence,
+		patience:       patience,
 		header:         w.Header().Clone(),
 	}
 }
@@ -135,7 +134,7 @@ func event(fields string, message []byte) []byte {
 
 // send writes to the wire, within the time a client has. It is called with mu held.
 func (a *answer) send(p []byte) error {
-	a.control.SetWriteDeadline(time.Now().Add(writeTime)) // not every writer has deadlines
+	a.control.SetWriteDeadline(time.Now().Add(a.patience)) // not every writer has deadlines
 	_, err := a.ResponseWriter.Write(p)
 	a.written = time.Now()
 	return err

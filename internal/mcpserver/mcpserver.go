@@ -65,6 +65,8 @@ type Options struct {
 	// KeepAlive is after how much silence a stream gets a comment, so that nothing between takes it for dead; 0 means
 	// 15 seconds.
 	KeepAlive time.Duration
+	// WriteTimeout is how long a client may take to receive one write before it counts as gone; 0 means 30 seconds.
+	WriteTimeout time.Duration
 
 	Logger *slog.Logger // nil means silence
 }
@@ -75,6 +77,7 @@ type Handler struct {
 	guard    Guard
 	maxBody  int64
 	silence  time.Duration
+	patience time.Duration
 	logger   *slog.Logger
 	sessions *sessions
 
@@ -103,7 +106,7 @@ func New(o Options) (_ *Handler, err error) {
 	if o.Version == "" {
 		faults = append(faults, errors.New("mcpserver: Version is missing"))
 	}
-	if o.MaxBody < 0 || o.SessionTimeout < 0 || o.MaxSessions < 0 || o.MaxSessionsPerUser < 0 || o.KeepAlive < 0 {
+	if o.MaxBody < 0 || o.SessionTimeout < 0 || o.MaxSessions < 0 || o.MaxSessionsPerUser < 0 || o.KeepAlive < 0 || o.WriteTimeout < 0 {
 		faults = append(faults, errors.New("mcpserver: a limit is negative"))
 	}
 	if err := errors.Join(faults...); err != nil {
@@ -119,8 +122,8 @@ func New(o Options) (_ *Handler, err error) {
 		box:     o.Box,
 		guard:   o.Guard,
 		maxBody: cmp.Or(o.MaxBody, 1<<20),
-		silence: cmp.Or(o.KeepAlive, 15*time.Second),
-		logger:  o.Logger,
+		silence: cmp.Or(o.KeepAlive, 15*time.Second), patience: cmp.Or(o.WriteTimeout, 30*time.Second),
+		logger: o.Logger,
 		sessions: newSessions(cmp.Or(o.MaxSessions, 10_000), cmp.Or(o.MaxSessionsPerUser, 100),
 			cmp.Or(o.SessionTimeout, 30*time.Minute)),
 		idle: make(chan struct{}),
@@ -152,7 +155,7 @@ func New(o Options) (_ *Handler, err error) {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	requestID := cmp.Or(w.Header().Get(requestIDHeader), rand.Text())
 	w.Header().Set(requestIDHeader, requestID)
-	a := newAnswer(w, requestID, h.silence)
+	a := newAnswer(w, requestID, h.silence, h.patience)
 	defer a.finish()
 
 	switch r.Method {

@@ -29,7 +29,7 @@ type Call struct {
 
 // Call calls a tool for the caller in ctx. It returns a result, which may say by IsError what the caller did wrong, or
 // one of the errors of this package: [*UnknownError], [*ScopeError], [*ArgumentsError], [*FailedError], [ErrDraining],
-// [ErrBusy] or [ErrCancelled].
+// [ErrBusy], [ErrTimeout] or [ErrCancelled].
 func (b *Box) Call(ctx context.Context, c *Call) (*mcp.CallToolResult, error) {
 	if err := b.AllowTool(ctx, c.Name); err != nil {
 		return nil, err
@@ -95,6 +95,9 @@ func (b *Box) failure(ctx context.Context, name, requestID string, err error) er
 	if ctx.Err() != nil {
 		if errors.Is(context.Cause(ctx), ErrDraining) {
 			return fmt.Errorf("%s was cancelled: %w", name, ErrDraining)
+		}
+		if errors.Is(context.Cause(ctx), ErrTimeout) {
+			return fmt.Errorf("%s was cancelled: %w", name, ErrTimeout)
 		}
 		return ErrCancelled
 	}

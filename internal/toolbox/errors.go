@@ -14,6 +14,8 @@ var (
 	ErrDraining = errors.New("the server is shutting down")
 	// ErrBusy says that too many calls run already.
 	ErrBusy = errors.New("too many calls are running; try again when one has ended")
+	// ErrTimeout says that the call took longer than a call may.
+	ErrTimeout = errors.New("the call took longer than the server lets a call run")
 	// ErrCancelled says that the caller gave up.
 	ErrCancelled = errors.New("the call was cancelled")
 )

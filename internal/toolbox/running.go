@@ -21,6 +21,7 @@ type Running struct {
 // running keeps count of the calls.
 type running struct {
 	max, maxPerCaller int
+	timeout           time.Duration // 0 means none
 
 	mu        sync.Mutex
 	draining  bool
@@ -35,8 +36,8 @@ type runningCall struct {
 	cancel context.CancelCauseFunc
 }
 
-func (r *running) init(max, maxPerCaller int) {
-	r.max, r.maxPerCaller = max, maxPerCaller
+func (r *running) init(max, maxPerCaller int, timeout time.Duration) {
+	r.max, r.maxPerCaller, r.timeout = max, maxPerCaller, timeout
 	r.calls = map[*runningCall]struct{}{}
 	r.perCaller = map[string]int{}
 	r.ended = make(chan struct{})
@@ -61,9 +62,13 @@ func (r *running) begin(ctx context.Context, what Running) (_ context.Context, e
 		return nil, nil, ErrBusy
 	}
 	ctx, call.cancel = context.WithCancelCause(ctx)
+	stop := func() {}
+	if r.timeout > 0 {
+		ctx, stop = context.WithTimeoutCause(ctx, r.timeout, ErrTimeout)
+	}
 	r.calls[call] = struct{}{}
 	r.perCaller[call.caller]++
-	return ctx, func() { r.end(call) }, nil
+	return ctx, func() { stop(); r.end(call) }, nil
 }
 
 func (r *running) end(call *runningCall) {

@@ -56,6 +56,8 @@ type Options struct {
 	// MaxRunning limits how many calls run at once; 0 means 1024. MaxRunningPerCaller limits those of one identity;
 	// 0 means 64, and it does not bind where nobody signs in.
 	MaxRunning, MaxRunningPerCaller int
+	// CallTimeout is the longest a call or a read may take; 0 means that nothing ends it but its caller.
+	CallTimeout time.Duration
 
 	Now    func() time.Time // nil means time.Now
 	Logger *slog.Logger     // nil means silence
@@ -96,7 +98,7 @@ func New(o Options) (*Box, error) {
 	if b.logger == nil {
 		b.logger = slog.New(slog.DiscardHandler)
 	}
-	b.running.init(cmp.Or(o.MaxRunning, 1024), cmp.Or(o.MaxRunningPerCaller, 64))
+	b.running.init(cmp.Or(o.MaxRunning, 1024), cmp.Or(o.MaxRunningPerCaller, 64), o.CallTimeout)
 
 	var faults []error
 	if o.Policy == nil {

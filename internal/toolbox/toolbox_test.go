@@ -292,6 +292,27 @@ func TestRunningAndLimits(t *testing.T) {
 	})
 }
 
+func TestACallThatTakesTooLongIsEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := toolbox.Tool{Definition: &mcp.Tool{Name: "t", InputSchema: &jsonschema.Schema{Type: "object"}},
+			Call: func(ctx context.Context, _ json.RawMessage, _ func(float64, float64, string)) (*mcp.CallToolResult, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}}
+		box, err := toolbox.New(toolbox.Options{Policy: policy.Open(), Tools: []toolbox.Tool{slow}, CallTimeout: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		if _, err := box.Call(t.Context(), &toolbox.Call{Name: "t"}); !errors.Is(err, toolbox.ErrTimeout) {
+			t.Errorf("ended with %v", err)
+		}
+		if took := time.Since(begun); took != time.Minute {
+			t.Errorf("ended after %v", took)
+		}
+	})
+}
+
 func TestDrain(t *testing.T) {
 	call := func(box *toolbox.Box, ctx context.Context, name string) chan error {
 		ended := make(chan error, 1)
