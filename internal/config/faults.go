@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/fastmcp-auth/fastmcp-auth/internal/nearest"
 )
 
 // Fault is one thing that is wrong.
@@ -73,40 +75,9 @@ func oneLine(text string, most int) string {
 // didYouMean is the end of a sentence that offers the nearest of the known names, with before in front, or nothing when
 // none is near.
 func didYouMean(typed string, known []string, before string) string {
-	if len(typed) > 80 {
+	near := nearest.Name(typed, known)
+	if near == "" {
 		return ""
 	}
-	best, distance := "", len(typed)/3+2 // one slip, and one more for every three letters
-	for _, name := range known {
-		if d := edits(typed, name); d < distance {
-			best, distance = name, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("; did you mean %s?", before+best)
-}
-
-// edits counts the letters to insert, drop, replace or swap with their neighbour to get from a to b.
-func edits(a, b string) int {
-	above, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], above[j-2]+1)
-			}
-		}
-		above, last, row = last, row, above
-	}
-	return last[len(b)]
+	return fmt.Sprintf("; did you mean %s?", before+near)
 }

@@ -95,37 +95,3 @@ func clip(s string, n int) string {
 	}
 	return s[:n] + "…"
 }
-
-// nearest returns the name nearest to what was asked for, or empty if none is near.
-func nearest(asked string, names []string) string {
-	if len(asked) > 128 {
-		return ""
-	}
-	best, at := "", 1+max(min(2, len(asked)/2), len(asked)/3)
-	for _, name := range names {
-		if d := distance(strings.ToLower(asked), strings.ToLower(name)); d < at {
-			best, at = name, d
-		}
-	}
-	return best
-}
-
-// distance is how many bytes must be put in, taken out or changed to make one word of the other.
-func distance(x, y string) int {
-	row := make([]int, len(y)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(x) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(y) {
-			here := before
-			if x[i] != y[j] {
-				here = 1 + min(before, row[j], row[j+1])
-			}
-			before, row[j+1] = row[j+1], here
-		}
-	}
-	return row[len(y)]
-}

@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/fastmcp-auth/fastmcp-auth/internal/nearest"
 )
 
 // schema is a JSON Schema, ready for use.
@@ -90,7 +92,7 @@ func (s *schema) memberProblems(object map[string]any) []Problem {
 
 func unknownMember(name string, known []string) Problem {
 	p := Problem{Field: clip(name, 64), Message: "is not an argument of this tool"}
-	if near := nearest(name, known); near != "" {
+	if near := nearest.Name(name, known); near != "" {
 		p.Message += fmt.Sprintf("; did you mean %q?", near)
 	} else if len(known) > 0 {
 		p.Message += "; the arguments are " + strings.Join(known, ", ")

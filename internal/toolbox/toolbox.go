@@ -26,6 +26,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/fastmcp-auth/fastmcp-auth/identity"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/nearest"
 	"github.com/fastmcp-auth/fastmcp-auth/policy"
 )
 
@@ -240,7 +241,7 @@ func (b *Box) unknownTool(ctx context.Context, name string) error {
 	for _, t := range b.Tools(ctx) {
 		names = append(names, t.Name)
 	}
-	return &UnknownError{Kind: "tool", Name: name, Near: nearest(name, names)}
+	return &UnknownError{Kind: "tool", Name: name, Near: nearest.Name(name, names)}
 }
 
 func (b *Box) unknownResource(ctx context.Context, uri string) error {
@@ -248,7 +249,7 @@ func (b *Box) unknownResource(ctx context.Context, uri string) error {
 	for _, r := range b.Resources(ctx) {
 		uris = append(uris, r.URI)
 	}
-	return &UnknownError{Kind: "resource", Name: uri, Near: nearest(uri, uris)}
+	return &UnknownError{Kind: "resource", Name: uri, Near: nearest.Name(uri, uris)}
 }
 
 // AllTools returns every tool there is, sorted by name, for a face that must describe them before anyone calls. What it

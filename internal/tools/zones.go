@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 	"unicode"
+
+	"github.com/fastmcp-auth/fastmcp-auth/internal/nearest"
 )
 
 // zoneinfo is the IANA time zone database as the Go distribution packs it; its data is in the public domain.
@@ -95,7 +97,7 @@ func (z *zones) near(asked string) []string {
 	var found []candidate
 	for _, name := range z.names {
 		plain := plainName(name)
-		far := min(distance(want, plain), 1+distance(wantCity, city(plain)), 1+distance(want, city(plain)))
+		far := min(nearest.Distance(want, plain), 1+nearest.Distance(wantCity, city(plain)), 1+nearest.Distance(want, city(plain)))
 		if len(wantCity) >= 4 && strings.HasPrefix(city(plain), wantCity) {
 			far = 1
 		}
@@ -123,26 +125,6 @@ func plainName(name string) string {
 
 // city is the part of a plain name after the last slash.
 func city(plain string) string { return plain[strings.LastIndexByte(plain, '/')+1:] }
-
-// distance is how many bytes must be put in, taken out or changed to make one word of the other.
-func distance(x, y string) int {
-	row := make([]int, len(y)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(x) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(y) {
-			here := before
-			if x[i] != y[j] {
-				here = 1 + min(before, row[j], row[j+1])
-			}
-			before, row[j+1] = row[j+1], here
-		}
-	}
-	return row[len(y)]
-}
 
 // unknownZone is the caller's fault: there is no zone of this name.
 type unknownZone struct {
