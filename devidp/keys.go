@@ -112,10 +112,13 @@ func (k *keyring) published(algs ...jose.SignatureAlgorithm) ([]*signingKey, err
 func newSigningKey(alg jose.SignatureAlgorithm) (*signingKey, error) {
 	var private crypto.Signer
 	var err error
-	if alg == jose.ES256 {
-		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	} else {
+	switch alg {
+	case jose.RS256:
 		private, err = rsa.GenerateKey(rand.Reader, 2048)
+	case jose.ES256:
+		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	default:
+		err = fmt.Errorf("%s is neither RS256 nor ES256", alg)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("make signing key: %w", err)
