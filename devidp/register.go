@@ -106,12 +106,10 @@ func clientFrom(id string, m oauth.ClientMetadata, signedOut, taken []string) (*
 	}
 	c := &client{Client: Client{ID: id, Name: orElse(m.ClientName, id), RedirectURIs: m.RedirectURIs,
 		PostLogoutRedirectURIs: signedOut, Grants: m.GrantTypes}, method: m.TokenEndpointAuthMethod}
-	if m.Scope != "" {
-		scopes, err := scopeList(m.Scope)
-		if err != nil || len(scopes) > 100 {
-			return nil, errors.New("has an unreadable scope")
-		}
-		c.Scopes = scopes
+	// The scope of a registration is where a client begins, not its limit: MCP clients register with what their first
+	// request needs and step up later. What a person may have is the limit.
+	if scopes, err := scopeList(m.Scope); err != nil || len(scopes) > 100 {
+		return nil, errors.New("has an unreadable scope")
 	}
 	return c, addKeys(c, m)
 }

@@ -88,7 +88,7 @@ func TestTypeScriptClientStepsUp(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			p := play(t, "call.mjs", options{
-				Library: row.library, Version: row.version, URL: s.MCP, As: "person", ClientID: "dev-cli", Scope: "time:read",
+				Library: row.library, Version: row.version, URL: s.MCP, As: "person", Scope: "time:read",
 				Calls: []call{reverse("abc")},
 			})
 			person := newBrowser(t)
