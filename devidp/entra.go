@@ -83,11 +83,12 @@ func (s *Server) entraRoutes(mux *http.ServeMux) {
 	for _, v := range []string{"/oauth2/v2.0", "/oauth2"} {
 		mux.HandleFunc(t+v+"/token", s.localOrigin(s.tenanted(s.serveToken)))
 		mux.HandleFunc(t+v+"/devicecode", s.localOrigin(s.tenanted(s.serveDevice)))
-		mux.HandleFunc("GET "+t+v+"/authorize", s.tenanted(s.serveAuthorize))
-		mux.HandleFunc("POST "+t+v+"/authorize", s.tenanted(s.serveAuthorize))
-		mux.HandleFunc("GET "+t+v+"/logout", s.tenanted(s.serveEndSession))
-		mux.HandleFunc("POST "+t+v+"/logout", s.tenanted(s.serveEndSession))
+		for _, method := range []string{"GET ", "POST "} {
+			mux.HandleFunc(method+t+v+"/authorize", s.tenantedPage(s.serveAuthorize))
+			mux.HandleFunc(method+t+v+"/logout", s.tenantedPage(s.serveEndSession))
+		}
 	}
+	mux.HandleFunc("GET "+s.prefix+"/error", s.serveErrorPage)
 	mux.HandleFunc(s.prefix+"/oidc/userinfo", s.localOrigin(s.serveUserinfo))
 	mux.HandleFunc("GET "+s.prefix+"/devicelogin", s.serveDevicePage)
 	mux.HandleFunc("POST "+s.prefix+"/devicelogin", s.serveDeviceChoice)
@@ -95,10 +96,15 @@ func (s *Server) entraRoutes(mux *http.ServeMux) {
 }
 
 // tenanted refuses tenants that do not exist.
-func (s *Server) tenanted(h http.HandlerFunc) http.HandlerFunc {
+func (s *Server) tenanted(h http.HandlerFunc) http.HandlerFunc { return s.inTenant(h, s.fail) }
+
+// tenantedPage refuses them on a page.
+func (s *Server) tenantedPage(h http.HandlerFunc) http.HandlerFunc { return s.inTenant(h, s.failPage) }
+
+func (s *Server) inTenant(h http.HandlerFunc, fail func(http.ResponseWriter, *http.Request, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if _, ok := tenantOf(r.PathValue("tenant")); !ok {
-			s.fail(w, r, refuseTenant.of(r.PathValue("tenant")))
+			fail(w, r, refuseTenant.of(r.PathValue("tenant")))
 			return
 		}
 		h(w, r)

@@ -49,8 +49,8 @@ func (s *Server) entraUserinfo(w http.ResponseWriter, r *http.Request, token str
 	s.mu.Lock()
 	record, known := s.tokens.get(hashed(token), s.now())
 	good := err == nil && known && !record.revoked && record.user != nil && s.clock().Before(record.expires)
-	capable := good && record.grant.capable
 	s.mu.Unlock()
+	capable := good && record.claims["xms_cc"] != nil
 	switch {
 	case !good || !slices.ContainsFunc(record.audience, func(a string) bool { return a == EntraGraph || a == EntraGraphURI }):
 		s.refuseBearer(w, r, refuseTokenGiven.of())

@@ -9,9 +9,6 @@ import (
 	"time"
 )
 
-// manyGroups is more than the 200 that fit into a token.
-const manyGroups = 250
-
 // entraClaims are those of access-token-claims-reference, in the version that the API app chose. The optional claim
 // idtyp is there for persons and apps alike, as an API sees it that asks for it in its manifest.
 func (s *Server) entraClaims(g *grant, t target, now, exp time.Time) (claims, header map[string]any) {
@@ -31,7 +28,7 @@ func (s *Server) entraClaims(g *grant, t target, now, exp time.Time) (claims, he
 	} else {
 		s.userClaims(claims, g, t)
 	}
-	if g.capable {
+	if t.capable {
 		claims["xms_cc"] = []string{"cp1"}
 	}
 	header = map[string]any{"typ": "JWT"}
@@ -89,7 +86,7 @@ func (s *Server) userClaims(claims map[string]any, g *grant, t target) {
 		}
 		s.groupClaims(claims, u, g.tenant)
 	}
-	if g.stepped {
+	if t.stepped {
 		claims["acrs"] = []string{"c1"}
 	}
 }

@@ -3,6 +3,7 @@ package devidp
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/fastmcp-auth/fastmcp-auth/oauth"
@@ -45,6 +46,17 @@ func (s *Server) entraError(r *http.Request, no *refused) *oauth.Error {
 	e.Description = fmt.Sprintf("%s Trace ID: %s Correlation ID: %s Timestamp: %s", text, trace, correlation, at)
 	overlay(e.Extra, no.extra)
 	return e
+}
+
+// serveErrorPage is where error_uri leads.
+func (s *Server) serveErrorPage(w http.ResponseWriter, r *http.Request) {
+	code, err := strconv.Atoi(r.URL.Query().Get("code"))
+	if err != nil {
+		s.failPage(w, r, refuseMissing.of("code"))
+		return
+	}
+	s.show(w, http.StatusOK, "notice.html", page{Title: "Error", Heading: fmt.Sprintf("AADSTS%d", code),
+		Lines: []string{"The sentence that came with this number says what was wrong. Branch on the error, never on the number: numbers change."}})
 }
 
 // correlationID echoes the header client-request-id where it is a GUID.

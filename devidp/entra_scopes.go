@@ -167,7 +167,7 @@ func orAll(raw, granted []string) []string {
 
 // targetOf makes the target of scopes that belong to one API. OpenID Connect's alone mean Microsoft Graph.
 func (s *Server) targetOf(g *grant, all asks) (target, error) {
-	t := target{api: s.apiNamed(EntraGraph), asked: EntraGraphURI, openid: slices.Contains(g.scopes, "openid")}
+	t := target{api: s.apiNamed(EntraGraph), asked: EntraGraphURI, openid: slices.Contains(g.scopes, "openid"), capable: g.capable, stepped: g.stepped}
 	for _, a := range all.apis {
 		t.api, t.asked = a.api, a.named
 		for _, name := range a.granted(g.client, g.user) {

@@ -58,7 +58,7 @@ func (s *Server) redeemExchange(r *http.Request, c *client, form url.Values) (ma
 
 // exchanged is the grant of a token that client c got with a token of g. It ends with g.
 func exchanged(g *grant, c *client) *grant {
-	return &grant{id: opaque(), client: c, user: g.user, tenant: g.tenant, authTime: g.authTime, stepped: g.stepped, parent: g}
+	return &grant{id: opaque(), client: c, user: g.user, tenant: g.tenant, authTime: g.authTime, parent: g}
 }
 
 // subjectToken reads an access token of ours from the form.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/oauth2"
 
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
@@ -178,7 +179,7 @@ func TestAttack13ClientDocumentAsSSRF(t *testing.T) {
 		answer http.HandlerFunc
 		words  string
 	}{
-		"a redirect is refused": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/client.json", 302) }, "status 302"},
+		"a redirect is refused": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/client.json", http.StatusFound) }, "status 302"},
 		"a huge body is refused": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			fmt.Fprintf(w, `{"x":%q}`, strings.Repeat("x", 70<<10))
@@ -264,4 +265,31 @@ func TestAttack15ClientDocumentChanges(t *testing.T) {
 	if d.count() != 3 {
 		t.Errorf("fetched %d times, want 3: no-store is not kept", d.count())
 	}
+}
+
+func TestClientDocumentWithKeys(t *testing.T) {
+	_, signer := keyed(t, "")
+	client, signer2 := keyed(t, "")
+	var id string
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.URL.Path == "/keys" {
+			w.Write(client.JWKS)
+			return
+		}
+		json.NewEncoder(w).Encode(map[string]any{"client_id": id, "redirect_uris": []string{callback}, "token_endpoint_auth_method": "private_key_jwt",
+			"jwks_uri": "https://" + r.Host + "/keys"})
+	}))
+	defer srv.Close()
+	id = srv.URL + "/client.json"
+	p := start(t, devidp.Options{HTTPClient: srv.Client()})
+	v := oauth.NewVerifier()
+	assert := func(by jose.Signer, jti string) []string {
+		return []string{"client_id", "", "code_verifier", v, "client_assertion_type", bearerType, "client_assertion",
+			assertion(t, by, map[string]any{"iss": id, "sub": id, "aud": p.URL, "exp": time.Now().Add(time.Minute).Unix(), "jti": jti})}
+	}
+	code := codeOf(t, p, request(p, v, "client_id", id))
+	redeem(t, p, code, assert(signer, "1")...).refused(t, 401, "invalid_client")
+	redeem(t, p, code, "client_id", id, "code_verifier", v).refused(t, 401, "invalid_client")
+	redeem(t, p, code, assert(signer2, "2")...).ok(t)
 }

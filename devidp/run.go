@@ -58,7 +58,7 @@ func Start(ctx context.Context, addr string, o Options) (*Running, error) {
 		MaxHeaderBytes:    64 << 10,
 		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
-	s.log.WarnContext(ctx, "development identity provider, not for production", "issuer", s.Issuer(),
+	s.log.WarnContext(ctx, "development only: identity provider started", "issuer", s.Issuer(),
 		"character", s.opts.Character.String(), "listen", l.Addr().String(), "users", strings.Join(Users(), " "))
 	go r.serve(ctx, srv, l)
 	return r, nil

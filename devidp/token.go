@@ -75,8 +75,8 @@ func (s *Server) refreshable(g *grant) bool {
 	return g.user != nil && g.client.uses(grantRefresh) && (!s.entra() || slices.Contains(g.scopes, "offline_access"))
 }
 
-// lifetime is how long the next access token of g lives.
-func (s *Server) lifetime(g *grant) time.Duration {
+// lifetime is how long the next access token for t lives.
+func (s *Server) lifetime(t target) time.Duration {
 	if life := s.faults.lifetime(); life > 0 {
 		return life
 	}
@@ -84,7 +84,7 @@ func (s *Server) lifetime(g *grant) time.Duration {
 		return s.opts.TokenLifetime
 	}
 	if s.entra() {
-		return entraLifetime(g.capable)
+		return entraLifetime(t.capable)
 	}
 	return time.Hour
 }

@@ -38,6 +38,8 @@ type target struct {
 	scopes   []string // in the token
 	said     []string // in the answer's scope member
 	api      *api     // with the Entra character
+	capable  bool     // the client handles claims challenges (Entra)
+	stepped  bool     // the person answered a claims challenge (Entra)
 	openid   bool     // an ID token goes with it
 	asked    string   // with the Entra character: how the API was named
 }
@@ -123,7 +125,7 @@ func (s *Server) issue(g *grant, t target, o issueOptions) (string, time.Duratio
 	now := s.clock()
 	life := o.lifetime
 	if life == 0 {
-		life = s.lifetime(g)
+		life = s.lifetime(t)
 	}
 	if !o.limit.IsZero() && now.Add(life).After(o.limit) {
 		life = o.limit.Sub(now)
