@@ -1,7 +1,7 @@
 // Package devidp is an OpenID provider for laptops, demonstrations and tests. It stands in for a real account.
 //
 // It is for development only: it asks for no password, it knows secrets that everyone knows, and it forgets
-// everything when it ends. It makes its signing keys when it starts, it answers on loopback unless told otherwise,
+// everything when it ends. Its signing keys are made anew in each process, it answers on loopback unless told otherwise,
 // and every page of it says "development only".
 //
 // Signing in means choosing one of five people on a plain page ([UserAdmin], [UserUser], [UserReader], [UserGuest],
@@ -167,15 +167,15 @@ func New(o Options) (*Server, error) {
 		appKeys:      &keyring{},
 		users:        people(o),
 		clients:      map[string]*client{},
-		registered:   newShelf[*client](1000),
-		documents:    newShelf[*client](1000),
+		registered:   newShelf[*client](500),
+		documents:    newShelf[*client](500),
 		failed:       newShelf[error](1000),
-		interactions: newShelf[*interaction](2000),
+		interactions: newShelf[*interaction](500),
 		codes:        newShelf[*code](10_000),
-		devices:      newShelf[*device](1000),
-		userCodes:    newShelf[string](1000),
+		devices:      newShelf[*device](500),
+		userCodes:    newShelf[string](500),
 		grants:       newShelf[*grant](20_000),
-		tokens:       newShelf[*issued](50_000),
+		tokens:       newShelf[*issued](20_000),
 		sessions:     newShelf[*session](5000),
 		assertions:   newShelf[struct{}](20_000),
 		fetching:     make(chan struct{}, fetchesAtOnce),

@@ -40,7 +40,7 @@ type signingKey struct {
 	x5t     string // the certificate's SHA-1, as Entra names keys
 }
 
-const earlierKeys = 4
+const earlierKeys = 64 // both kinds together
 
 // signer returns the current key for alg.
 func (k *keyring) signer(alg jose.SignatureAlgorithm) (*signingKey, error) {

@@ -93,10 +93,14 @@ func (s *Server) showSignin(w http.ResponseWriter, r *http.Request, in *interact
 	s.show(w, s.explain(r, &p, problem), "signin.html", p)
 }
 
-// formSource is u's origin as a content security policy writes it, which has no words for an IPv6 address.
+// formSource is where an answer that goes to u may lead, as a content security policy writes it. A program on this
+// computer may send the browser on to another port. There are no words for an IPv6 address.
 func formSource(u *url.URL) string {
-	if strings.HasPrefix(u.Host, "[") {
+	switch {
+	case strings.HasPrefix(u.Host, "["):
 		return u.Scheme + ":"
+	case loopbackHost(u.Hostname()):
+		return "http://127.0.0.1:* http://localhost:*"
 	}
 	return u.Scheme + "://" + u.Host
 }
