@@ -42,6 +42,7 @@ var plan = map[string][]string{
 	// the ground floor
 	"idp":      {"identity", "oauth"},
 	"policy":   {"identity"},
+	"audit":    {"identity"},
 	"oauth":    {},
 	"identity": {},
 }
