@@ -31,5 +31,5 @@ check: ## formatting, vet, staticcheck, generated pages
 	go run $(STATICCHECK) ./...
 	go test -run 'TestPlan|TestMap|TestGoSnippets|TestLinks|TestOnlyMain|TestReferencePages' . ./internal/...
 
-bench: ## benchmarks of the hot path, with allocations
-	go test -run '^$$' -bench . -benchmem ./bearer/ ./policy/
+bench: build ## what a protected call costs beside a bare server and the official SDK, and the budgets (two minutes)
+	go run ./bench -binary $(BINARY) $(ARGS)

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/fastmcp-auth/fastmcp-auth/internal/app"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
+)
+
+// beginOurs serves as the command serve does, with these settings.
+func beginOurs(ctx context.Context, j job) (url string, err error) {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return "", err
+	}
+	context.AfterFunc(ctx, func() { os.RemoveAll(dir) })
+	environ := append([]string{"FASTMCP_AUTH_ADDR=127.0.0.1:0", "FASTMCP_AUTH_REVERSE_DURATION=0s"}, j.Settings...)
+	if j.Issuer == "" {
+		environ = append(environ, "FASTMCP_AUTH_NO_AUTH=true")
+	} else {
+		environ = append(environ, "FASTMCP_AUTH_PROVIDER_KIND=dev", "FASTMCP_AUTH_PROVIDER_ISSUER="+j.Issuer)
+	}
+	settings, err := config.Load(config.Source{Command: config.Serve, Dir: dir, Environ: environ})
+	if err != nil {
+		return "", err
+	}
+	server, err := app.Listen(ctx, settings, app.Options{Version: "bench"})
+	if err != nil {
+		return "", err
+	}
+	go func() {
+		if err := server.Run(ctx); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}()
+	return server.Addresses().MCP, nil
+}

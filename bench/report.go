@@ -1,0 +1,123 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/fastmcp-auth/fastmcp-auth/devidp"
+)
+
+// print writes the table: the median of the rounds.
+func (r *results) print(w io.Writer) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "server\tera\tconns\tCPU µs/call\tcalls/s\tp50 µs\tp99 µs\tallocs/call\tpeak MB\t")
+	for _, version := range versions {
+		for _, n := range connections {
+			for _, name := range r.order {
+				s, ok := r.median(cell{name, version, n})
+				if !ok {
+					continue
+				}
+				fmt.Fprintf(t, "%s\t%s\t%d\t%.1f\t%.0f\t%.0f\t%.0f\t%.0f\t%.1f\t\n", name, version, n,
+					micro(s.cpu), s.rate, micro(s.p50), micro(s.p99), s.allocs, float64(r.peak[name])/1e6)
+			}
+		}
+	}
+	t.Flush()
+}
+
+func micro(d time.Duration) float64 { return float64(d) / 1e3 }
+
+// median returns the median of each number by itself.
+func (r *results) median(c cell) (sample, bool) {
+	all := r.samples[c]
+	if len(all) == 0 {
+		return sample{}, false
+	}
+	return sample{
+		cpu:    middle(all, func(s sample) time.Duration { return s.cpu }),
+		rate:   middle(all, func(s sample) float64 { return s.rate }),
+		p50:    middle(all, func(s sample) time.Duration { return s.p50 }),
+		p99:    middle(all, func(s sample) time.Duration { return s.p99 }),
+		allocs: middle(all, func(s sample) float64 { return s.allocs }),
+	}, true
+}
+
+func middle[S any, N cmp.Ordered](all []S, of func(S) N) N {
+	var numbers []N
+	for _, s := range all {
+		numbers = append(numbers, of(s))
+	}
+	slices.Sort(numbers)
+	return numbers[len(numbers)/2]
+}
+
+// ratio is the median, over all rounds and numbers of connections, of a number of one peer by that of another in the
+// same round.
+func (r *results) ratio(version, peer, by string, of func(sample) float64) float64 {
+	var ratios []float64
+	for _, n := range connections {
+		others := r.samples[cell{by, version, n}]
+		for round, s := range r.samples[cell{peer, version, n}] {
+			ratios = append(ratios, of(s)/of(others[round]))
+		}
+	}
+	return middle(ratios, func(x float64) float64 { return x })
+}
+
+func cpu(s sample) float64  { return float64(s.cpu) }
+func rate(s sample) float64 { return s.rate }
+
+// budget is one line at the end.
+type budget struct {
+	name   string
+	value  float64
+	unit   string
+	limit  float64
+	atMost bool
+}
+
+func (b budget) String() string {
+	verdict := "ok"
+	if b.atMost && b.value > b.limit || !b.atMost && b.value < b.limit {
+		verdict = "over"
+	}
+	sign := ">="
+	if b.atMost {
+		sign = "<="
+	}
+	return fmt.Sprintf("%s %.3g %s %s%g %s", b.name, b.value, b.unit, sign, b.limit, verdict)
+}
+
+// budgets measures what the rounds did not, and writes one line for each budget.
+func budgets(ctx context.Context, w io.Writer, o options, r *results, idp *devidp.Running) error {
+	var lines []budget
+	for _, version := range versions {
+		lines = append(lines,
+			budget{"call_cpu_by_floor_" + version, r.ratio(version, "ours, warm token", "floor", cpu), "x", 2.5, true},
+			budget{"call_rate_by_sdk_" + version, r.ratio(version, "ours, warm token", "sdk", rate), "x", 6, false},
+			budget{"call_cpu_by_no_auth_" + version, r.ratio(version, "ours, warm token", "ours --no-auth", cpu), "x", 1.15, true},
+		)
+	}
+	for _, more := range []func() ([]budget, error){
+		func() ([]budget, error) { return steps(ctx, idp) },
+		func() ([]budget, error) { return program(ctx, o, idp) },
+		func() ([]budget, error) { return streams(ctx, o, idp) },
+	} {
+		found, err := more()
+		if err != nil {
+			return err
+		}
+		lines = append(lines, found...)
+	}
+	fmt.Fprintln(w)
+	for _, b := range lines {
+		fmt.Fprintln(w, b)
+	}
+	return nil
+}
