@@ -209,7 +209,8 @@ func (h *Handler) translate(ctx context.Context, method string, err error, rq *r
 	case errors.As(err, &unknown):
 		return invalidParams("%s", unknown.Error()).wire(rq.id)
 	case errors.Is(err, toolbox.ErrDraining), errors.Is(err, toolbox.ErrBusy),
-		errors.Is(err, toolbox.ErrTimeout), errors.Is(err, toolbox.ErrCancelled):
+		errors.Is(err, toolbox.ErrTimeout), errors.Is(err, toolbox.ErrCancelled),
+		errors.Is(err, toolbox.ErrTooLarge), errors.Is(err, toolbox.ErrNotRecorded):
 		return (&rpcError{Code: codeServer, Message: err.Error()}).wire(rq.id)
 	case errors.As(err, &failed):
 		return (&rpcError{Code: jsonrpc.CodeInternalError, Message: failed.Error()}).wire(rq.id)

@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/fastmcp-auth/fastmcp-auth/policy"
 )
 
 // Call is one call of a tool.
@@ -29,27 +31,46 @@ type Call struct {
 
 // Call calls a tool for the caller in ctx. It returns a result, which may say by IsError what the caller did wrong, or
 // one of the errors of this package: [*UnknownError], [*ScopeError], [*ArgumentsError], [*FailedError], [ErrDraining],
-// [ErrBusy], [ErrTimeout] or [ErrCancelled].
+// [ErrBusy], [ErrTimeout], [ErrCancelled], [ErrTooLarge] or [ErrNotRecorded].
 func (b *Box) Call(ctx context.Context, c *Call) (*mcp.CallToolResult, error) {
-	if err := b.AllowTool(ctx, c.Name); err != nil {
-		return nil, err
-	}
-	t := b.byName[c.Name]
 	requestID := cmp.Or(c.RequestID, rand.Text())
-	run, end, err := b.running.begin(ctx, Running{ID: requestID, Tool: c.Name, Since: b.now()})
-	if err != nil {
-		return nil, err
-	}
-	defer end()
-
+	t := b.byName[c.Name]
 	arguments := c.Arguments
 	if trimmed := bytes.TrimSpace(arguments); len(trimmed) == 0 || bytes.Equal(trimmed, []byte("null")) {
 		arguments = json.RawMessage("{}")
 	}
-	if problems := t.input.problems(arguments); len(problems) > 0 {
-		return nil, &ArgumentsError{Tool: c.Name, Problems: problems}
+	d := b.decide(ctx, c.Name, t != nil)
+	record := b.entry(ctx, requestID, c.Name, t != nil, arguments, d)
+	unrecorded := record.decided(ctx)
+	if d.Effect != policy.Allow {
+		return nil, b.refusedTool(ctx, c.Name, d)
 	}
-	p := &progress{to: c.Progress}
+	if unrecorded != nil {
+		return nil, unrecorded
+	}
+	result, size, err := b.call(ctx, t, requestID, arguments, c.Progress)
+	word := "ok"
+	if err == nil && result.IsError {
+		word = "tool_error"
+	}
+	if err := record.ended(ctx, size, word, err); err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// call does what was decided, and says how much came of it.
+func (b *Box) call(ctx context.Context, t *tool, requestID string, arguments json.RawMessage, to func(done, total float64, message string)) (*mcp.CallToolResult, int64, error) {
+	name := t.Definition.Name
+	run, end, err := b.running.begin(ctx, Running{ID: requestID, Tool: name, Since: b.now()})
+	if err != nil {
+		return nil, 0, err
+	}
+	defer end()
+	if problems := t.input.problems(arguments); len(problems) > 0 {
+		return nil, 0, &ArgumentsError{Tool: name, Problems: problems}
+	}
+	p := &progress{to: to}
 	defer p.end()
 	var result *mcp.CallToolResult
 	err = guarded(func() (err error) {
@@ -60,34 +81,61 @@ func (b *Box) Call(ctx context.Context, c *Call) (*mcp.CallToolResult, error) {
 		result, err = t.checked(result)
 	}
 	if err != nil {
-		return nil, b.failure(run, c.Name, requestID, err)
+		return nil, 0, b.failure(run, name, requestID, err)
 	}
-	return result, nil
+	size := sizeOf(result)
+	return result, size, b.fits(run, name, requestID, size)
+}
+
+// fits refuses to answer with more than is answered with.
+func (b *Box) fits(ctx context.Context, name, requestID string, size int64) error {
+	if b.maxResult == 0 || size <= b.maxResult {
+		return nil
+	}
+	b.logger.WarnContext(ctx, "result too large", "tool", name, "request_id", requestID, "bytes", size, "most", b.maxResult)
+	return ErrTooLarge
 }
 
 // Read reads a resource for the caller in ctx. Its errors are as those of [Box.Call], without [*ArgumentsError].
 func (b *Box) Read(ctx context.Context, uri, requestID string) ([]*mcp.ResourceContents, error) {
-	if err := b.AllowResource(ctx, uri); err != nil {
+	requestID = cmp.Or(requestID, rand.Text())
+	r := b.byURI[uri]
+	d := b.decide(ctx, uri, r != nil)
+	record := b.entry(ctx, requestID, uri, r != nil, nil, d)
+	unrecorded := record.decided(ctx)
+	if d.Effect != policy.Allow {
+		return nil, b.refusedResource(ctx, uri, d)
+	}
+	if unrecorded != nil {
+		return nil, unrecorded
+	}
+	contents, size, err := b.read(ctx, r, requestID)
+	if err := record.ended(ctx, size, "ok", err); err != nil {
 		return nil, err
 	}
-	requestID = cmp.Or(requestID, rand.Text())
+	return contents, nil
+}
+
+func (b *Box) read(ctx context.Context, r *resource, requestID string) ([]*mcp.ResourceContents, int64, error) {
+	uri := r.Definition.URI
 	run, end, err := b.running.begin(ctx, Running{ID: requestID, Tool: uri, Since: b.now()})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer end()
 	var contents []*mcp.ResourceContents
 	err = guarded(func() (err error) {
-		contents, err = b.byURI[uri].Read(run)
+		contents, err = r.Read(run)
 		return err
 	})
 	if err == nil && len(contents) == 0 {
 		err = errors.New("the resource has no contents")
 	}
 	if err != nil {
-		return nil, b.failure(run, uri, requestID, err)
+		return nil, 0, b.failure(run, uri, requestID, err)
 	}
-	return contents, nil
+	size := sizeOfContents(contents)
+	return contents, size, b.fits(run, uri, requestID, size)
 }
 
 // failure tells a call that was ended from outside from one that failed, and logs the latter.

@@ -18,6 +18,10 @@ var (
 	ErrTimeout = errors.New("the call took longer than the server lets a call run")
 	// ErrCancelled says that the caller gave up.
 	ErrCancelled = errors.New("the call was cancelled")
+	// ErrTooLarge says that the result is larger than results may be. The call was made.
+	ErrTooLarge = errors.New("the result is larger than this server answers with; ask for less")
+	// ErrNotRecorded says that the record of the call cannot be kept. Its text says whether the call was made.
+	ErrNotRecorded = errors.New("the audit trail is unavailable")
 )
 
 // UnknownError says that there is no such tool or resource, or that the caller may not know of it.

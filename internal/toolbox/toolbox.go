@@ -3,11 +3,13 @@
 // Every face (MCP, REST) calls tools through it, so nothing reaches a tool around the policy. It speaks no protocol and
 // verifies no token: the caller is the identity in the context, put there by bearer.
 //
-// A call walks: policy, room for one more, arguments against the input schema, the tool, output against the output
-// schema. A tool that panics answers with an error.
+// A call walks: policy, the record of the decision, room for one more, arguments against the input schema, the tool,
+// output against the output schema, the record of the outcome. A tool that panics answers with an error. What cannot be
+// recorded is not done.
 //
 //	Box      what there is, for this caller         toolbox.go
 //	Call     one call of a tool, one read           call.go
+//	Audit    what is recorded of both               record.go
 //	Running  what runs now; Drain ends it           running.go
 //	schema   arguments and output against schemas   schema.go
 //	errors   why a call did not happen              errors.go
@@ -54,9 +56,14 @@ type Options struct {
 	Tools     []Tool
 	Resources []Resource
 
+	// Audit records each decision and each outcome; nil means that nothing is recorded.
+	Audit Audit
+
 	// MaxRunning limits how many calls run at once; 0 means 1024. MaxRunningPerCaller limits those of one identity;
 	// 0 means 64, and it does not bind where nobody signs in.
 	MaxRunning, MaxRunningPerCaller int
+	// MaxResult is the most bytes that a result or what was read may carry; 0 means that size does not matter.
+	MaxResult int64
 	// CallTimeout is the longest a call or a read may take; 0 means that nothing ends it but its caller.
 	CallTimeout time.Duration
 
@@ -72,6 +79,8 @@ type Box struct {
 	byName    map[string]*tool
 	byURI     map[string]*resource
 	running   running
+	audit     Audit
+	maxResult int64
 	now       func() time.Time
 	logger    *slog.Logger
 }
@@ -87,11 +96,13 @@ type resource struct{ Resource }
 // all of them at once. It starts nothing.
 func New(o Options) (*Box, error) {
 	b := &Box{
-		policy: o.Policy,
-		byName: map[string]*tool{},
-		byURI:  map[string]*resource{},
-		now:    o.Now,
-		logger: o.Logger,
+		policy:    o.Policy,
+		byName:    map[string]*tool{},
+		byURI:     map[string]*resource{},
+		audit:     o.Audit,
+		maxResult: o.MaxResult,
+		now:       o.Now,
+		logger:    o.Logger,
 	}
 	if b.now == nil {
 		b.now = time.Now
@@ -196,44 +207,56 @@ func (b *Box) Resources(ctx context.Context) []*mcp.Resource {
 }
 
 // Decide says whether the caller in ctx may call the tool, or read the resource, of this name. What does not exist is
-// denied.
+// denied. It is a question: nothing is recorded.
 func (b *Box) Decide(ctx context.Context, name string) policy.Decision {
-	if b.byName[name] == nil && b.byURI[name] == nil {
+	return b.decide(ctx, name, b.byName[name] != nil || b.byURI[name] != nil)
+}
+
+func (b *Box) decide(ctx context.Context, operation string, known bool) policy.Decision {
+	if !known {
 		return policy.Decision{Reason: "there is no such tool or resource", Rule: "unknown"}
 	}
-	return b.policy.Decide(identity.FromContext(ctx), name)
+	return b.policy.Decide(identity.FromContext(ctx), operation)
 }
 
 // AllowTool returns nil if the caller in ctx may call the tool of this name, a [*ScopeError] if a token of more scopes
 // could, and an [*UnknownError] if there is no such tool or the caller is denied it: strangers cannot tell the two
-// apart.
+// apart. It is for a face that must answer a refusal before it begins anything: the refusal is recorded, and the face
+// must not go on to [Box.Call], which decides and records by itself.
 func (b *Box) AllowTool(ctx context.Context, name string) error {
-	if b.byName[name] == nil {
-		return b.unknownTool(ctx, name)
-	}
-	switch d := b.policy.Decide(identity.FromContext(ctx), name); d.Effect {
-	case policy.Allow:
+	known := b.byName[name] != nil
+	d := b.decide(ctx, name, known)
+	if d.Effect == policy.Allow {
 		return nil
-	case policy.NeedsScope:
-		return &ScopeError{Name: name, Scopes: d.Scopes, Reason: d.Reason}
-	default:
-		return b.unknownTool(ctx, name)
 	}
+	b.entry(ctx, "", name, known, nil, d).decided(ctx) // it is refused in any case
+	return b.refusedTool(ctx, name, d)
 }
 
 // AllowResource does for a resource what [Box.AllowTool] does for a tool.
 func (b *Box) AllowResource(ctx context.Context, uri string) error {
-	if b.byURI[uri] == nil {
-		return b.unknownResource(ctx, uri)
-	}
-	switch d := b.policy.Decide(identity.FromContext(ctx), uri); d.Effect {
-	case policy.Allow:
+	known := b.byURI[uri] != nil
+	d := b.decide(ctx, uri, known)
+	if d.Effect == policy.Allow {
 		return nil
-	case policy.NeedsScope:
-		return &ScopeError{Name: uri, Scopes: d.Scopes, Reason: d.Reason}
-	default:
-		return b.unknownResource(ctx, uri)
 	}
+	b.entry(ctx, "", uri, known, nil, d).decided(ctx)
+	return b.refusedResource(ctx, uri, d)
+}
+
+// refusedTool is what a caller hears of a decision that does not let it in.
+func (b *Box) refusedTool(ctx context.Context, name string, d policy.Decision) error {
+	if d.Effect == policy.NeedsScope {
+		return &ScopeError{Name: name, Scopes: d.Scopes, Reason: d.Reason}
+	}
+	return b.unknownTool(ctx, name)
+}
+
+func (b *Box) refusedResource(ctx context.Context, uri string, d policy.Decision) error {
+	if d.Effect == policy.NeedsScope {
+		return &ScopeError{Name: uri, Scopes: d.Scopes, Reason: d.Reason}
+	}
+	return b.unknownResource(ctx, uri)
 }
 
 func (b *Box) unknownTool(ctx context.Context, name string) error {
