@@ -4,8 +4,12 @@
 // reads no token, keeps no state, logs nothing and asks nobody. An operation is a tool by its name or a resource by
 // its URI.
 //
-//	Rules     which scopes each operation needs, as data    rules.go
-//	Decide    the decision, with its reason                 policy.go
+//	Rules       which scopes each operation needs, as data    rules.go
+//	Decide      the decision, with its reason                 policy.go
+//	Parse       a policy file, with rules of many kinds       file.go
+//	DecideCall  what the file says to a call                  book.go
+//	when        conditions in CEL, bounded                    when.go
+//	arguments   the arguments as a condition sees them        arguments.go
 //
 // A person's token must carry the scopes of the operation, or the broad scope that implies them all. A program that
 // calls in its own name often has no scopes: Microsoft Entra ID gives it application roles instead. For such an
@@ -44,13 +48,17 @@ func (e Effect) String() string {
 	}
 }
 
+// ownRules are the names of what decides besides a rule of a policy file.
+var ownRules = []string{"open", "broad scope", "scopes", "app role", "nobody signed in", "no rule", "unknown"}
+
 // Decision is the answer to one question, with its reason. The zero Decision denies.
 type Decision struct {
 	Effect Effect
 	// Reason is one safe sentence for logs and for the error_description of a challenge: it names scopes and the
 	// operation, never the caller.
 	Reason string
-	// Rule names what decided: "open", "broad scope", "scopes", "app role", "nobody signed in", "no rule".
+	// Rule names what decided: a rule of the policy file, or one of "open", "broad scope", "scopes", "app role", "nobody
+	// signed in", "no rule".
 	Rule string
 	// Scopes are all scopes the operation needs, held or not, so that one challenge asks for everything at once.
 	Scopes []string
@@ -59,6 +67,7 @@ type Decision struct {
 // Policy decides. It does not change once made, so it may be shared between goroutines. The zero Policy and a nil
 // *Policy deny everything.
 type Policy struct {
+	book     *book // of a policy file; then the rest is empty
 	open     bool
 	scopes   map[string][]string
 	broad    string
@@ -84,10 +93,14 @@ func Open() *Policy { return &Policy{open: true} }
 // IsOpen reports whether the policy asks for no sign-in at all.
 func (p *Policy) IsOpen() bool { return p != nil && p.open }
 
-// Scopes returns the scopes the operation needs, or nil when no scope opens it. The caller must not change them.
+// Scopes returns the scopes the operation needs, or nil when no scope opens it: in a policy file, those of the first rule
+// that allows it to somebody. The caller must not change them.
 func (p *Policy) Scopes(operation string) []string {
 	if p == nil || p.open {
 		return nil
+	}
+	if p.book != nil {
+		return p.book.scopesOf(operation)
 	}
 	if scopes, ok := p.scopes[operation]; ok {
 		return scopes
@@ -98,8 +111,20 @@ func (p *Policy) Scopes(operation string) []string {
 	return []string{p.broad}
 }
 
-// Decide says whether id may call operation, the name of a tool or the URI of a resource. An operation without a rule
-// needs the broad scope. A nil id is somebody who did not sign in.
+// AllScopes returns every scope the policy knows, sorted, each once. The open policy knows none.
+func (p *Policy) AllScopes() []string {
+	switch {
+	case p == nil || p.open:
+		return nil
+	case p.book != nil:
+		return slices.Clone(p.book.scopes)
+	}
+	return Rules{Scopes: p.scopes, Broad: p.broad}.AllScopes()
+}
+
+// Decide says whether id may call operation, the name of a tool or the URI of a resource, without arguments. An operation
+// that [Rules] do not list needs the broad scope; one that no rule of a policy file names is denied. A nil id is somebody
+// who did not sign in.
 func (p *Policy) Decide(id *identity.Identity, operation string) Decision {
 	if p == nil {
 		return Decision{Reason: "there is no policy", Rule: "no rule"}
@@ -110,6 +135,9 @@ func (p *Policy) Decide(id *identity.Identity, operation string) Decision {
 	scopes := p.Scopes(operation)
 	if id == nil {
 		return Decision{Reason: "nobody is signed in", Rule: "nobody signed in", Scopes: scopes}
+	}
+	if p.book != nil {
+		return p.book.decide(&question{id: id, operation: operation}, nil)
 	}
 	if len(scopes) == 0 {
 		return Decision{Reason: fmt.Sprintf("no rule opens %q", operation), Rule: "no rule"}
