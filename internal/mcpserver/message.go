@@ -21,8 +21,9 @@ type message struct {
 	response bool            // an answer of the client to a request of the server
 	params   bool            // there are params: an object
 
-	name    string // tools/call: the tool; resources/read: the URI
-	version string // of _meta; empty if not given
+	name      string          // tools/call: the tool; resources/read: the URI
+	arguments json.RawMessage // tools/call: the arguments, an object or null; nil if not given
+	version   string          // of _meta; empty if not given
 	// capable reports that _meta holds the client's capabilities.
 	capable bool
 	// token reports that the client asked for progress.
@@ -176,6 +177,7 @@ func (m *message) missing(params members) *rpcError {
 		if arguments, given := params["arguments"]; given && arguments[0] != '{' && string(arguments) != "null" {
 			return invalidParams(`"arguments" must be an object`)
 		}
+		m.arguments = params["arguments"]
 		return need("name", &m.name)
 	case "resources/read":
 		return need("uri", &m.name)

@@ -155,7 +155,7 @@ func (h *Handler) allowed(a *answer, r *http.Request, m *message, status int) bo
 	var err error
 	switch m.method {
 	case "tools/call":
-		err = h.box.AllowTool(r.Context(), m.name)
+		err = h.box.AllowCall(r.Context(), m.name, m.arguments)
 	case "resources/read":
 		err = h.box.AllowResource(r.Context(), m.name)
 	}

@@ -39,7 +39,8 @@ func (b *Box) Call(ctx context.Context, c *Call) (*mcp.CallToolResult, error) {
 	if trimmed := bytes.TrimSpace(arguments); len(trimmed) == 0 || bytes.Equal(trimmed, []byte("null")) {
 		arguments = json.RawMessage("{}")
 	}
-	d := b.decide(ctx, c.Name, t != nil)
+	d := b.decide(ctx, c.Name, t != nil, arguments)
+	b.tryShadow(ctx, requestID, c.Name, t != nil, arguments, d)
 	record := b.entry(ctx, requestID, c.Name, t != nil, arguments, d)
 	unrecorded := record.decided(ctx)
 	if d.Effect != policy.Allow {
@@ -100,7 +101,8 @@ func (b *Box) fits(ctx context.Context, name, requestID string, size int64) erro
 func (b *Box) Read(ctx context.Context, uri, requestID string) ([]*mcp.ResourceContents, error) {
 	requestID = cmp.Or(requestID, rand.Text())
 	r := b.byURI[uri]
-	d := b.decide(ctx, uri, r != nil)
+	d := b.decide(ctx, uri, r != nil, nil)
+	b.tryShadow(ctx, requestID, uri, r != nil, nil, d)
 	record := b.entry(ctx, requestID, uri, r != nil, nil, d)
 	unrecorded := record.decided(ctx)
 	if d.Effect != policy.Allow {

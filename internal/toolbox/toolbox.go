@@ -10,6 +10,7 @@
 //	Box      what there is, for this caller         toolbox.go
 //	Call     one call of a tool, one read           call.go
 //	Audit    what is recorded of both               record.go
+//	Shadow   what another policy would have said    shadow.go
 //	Running  what runs now; Drain ends it           running.go
 //	schema   arguments and output against schemas   schema.go
 //	errors   why a call did not happen              errors.go
@@ -23,6 +24,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -73,8 +75,9 @@ type Options struct {
 
 // Box holds the tools and resources and lets callers at them. It may be used from many goroutines.
 type Box struct {
-	policy    *policy.Policy
-	tools     []*tool // sorted by name
+	policy    atomic.Pointer[policy.Policy]
+	shadow    atomic.Pointer[policy.Policy] // nil: no policy is tried out
+	tools     []*tool                       // sorted by name
 	resources []*resource
 	byName    map[string]*tool
 	byURI     map[string]*resource
@@ -96,7 +99,6 @@ type resource struct{ Resource }
 // all of them at once. It starts nothing.
 func New(o Options) (*Box, error) {
 	b := &Box{
-		policy:    o.Policy,
 		byName:    map[string]*tool{},
 		byURI:     map[string]*resource{},
 		audit:     o.Audit,
@@ -112,6 +114,7 @@ func New(o Options) (*Box, error) {
 	}
 	b.running.init(cmp.Or(o.MaxRunning, 1024), cmp.Or(o.MaxRunningPerCaller, 64), o.CallTimeout)
 
+	b.policy.Store(o.Policy)
 	var faults []error
 	if o.Policy == nil {
 		faults = append(faults, errors.New("toolbox: Policy is missing"))
@@ -181,13 +184,16 @@ func (b *Box) addResource(r Resource) error {
 	return nil
 }
 
-// Tools returns the tools the caller in ctx may call now or with a token of more scopes, sorted by name. A tool that is
-// denied is not among them. The caller must not change what is returned.
+// SetPolicy lets p decide from the next call on. Calls that run were decided and go on. Nil denies everything.
+func (b *Box) SetPolicy(p *policy.Policy) { b.policy.Store(p) }
+
+// Tools returns the tools the caller in ctx may call now, with other arguments or with a token of more scopes, sorted by
+// name. A tool that is denied whatever its arguments is not among them. The caller must not change what is returned.
 func (b *Box) Tools(ctx context.Context) []*mcp.Tool {
-	id := identity.FromContext(ctx)
+	id, p := identity.FromContext(ctx), b.policy.Load()
 	visible := []*mcp.Tool{}
 	for _, t := range b.tools {
-		if b.policy.Decide(id, t.Definition.Name).Effect != policy.Deny {
+		if p.Visible(id, t.Definition.Name) {
 			visible = append(visible, t.Definition)
 		}
 	}
@@ -196,50 +202,52 @@ func (b *Box) Tools(ctx context.Context) []*mcp.Tool {
 
 // Resources returns the resources the caller in ctx may read, as Tools does for tools, sorted by URI.
 func (b *Box) Resources(ctx context.Context) []*mcp.Resource {
-	id := identity.FromContext(ctx)
+	id, p := identity.FromContext(ctx), b.policy.Load()
 	visible := []*mcp.Resource{}
 	for _, r := range b.resources {
-		if b.policy.Decide(id, r.Definition.URI).Effect != policy.Deny {
+		if p.Visible(id, r.Definition.URI) {
 			visible = append(visible, r.Definition)
 		}
 	}
 	return visible
 }
 
-// Decide says whether the caller in ctx may call the tool, or read the resource, of this name. What does not exist is
-// denied. It is a question: nothing is recorded.
+// Decide says whether the caller in ctx may call the tool without arguments, or read the resource, of this name. What
+// does not exist is denied. It is a question: nothing is recorded.
 func (b *Box) Decide(ctx context.Context, name string) policy.Decision {
-	return b.decide(ctx, name, b.byName[name] != nil || b.byURI[name] != nil)
+	return b.decide(ctx, name, b.byName[name] != nil || b.byURI[name] != nil, nil)
 }
 
-func (b *Box) decide(ctx context.Context, operation string, known bool) policy.Decision {
+func (b *Box) decide(ctx context.Context, operation string, known bool, arguments json.RawMessage) policy.Decision {
 	if !known {
 		return policy.Decision{Reason: "there is no such tool or resource", Rule: "unknown"}
 	}
-	return b.policy.Decide(identity.FromContext(ctx), operation)
+	return b.policy.Load().DecideCall(identity.FromContext(ctx), operation, arguments)
 }
 
-// AllowTool returns nil if the caller in ctx may call the tool of this name, a [*ScopeError] if a token of more scopes
+// AllowCall returns nil if the caller in ctx may call the tool of this name with these arguments, a [*ScopeError] if a token of more scopes
 // could, and an [*UnknownError] if there is no such tool or the caller is denied it: strangers cannot tell the two
 // apart. It is for a face that must answer a refusal before it begins anything: the refusal is recorded, and the face
 // must not go on to [Box.Call], which decides and records by itself.
-func (b *Box) AllowTool(ctx context.Context, name string) error {
+func (b *Box) AllowCall(ctx context.Context, name string, arguments json.RawMessage) error {
 	known := b.byName[name] != nil
-	d := b.decide(ctx, name, known)
+	d := b.decide(ctx, name, known, arguments)
 	if d.Effect == policy.Allow {
 		return nil
 	}
-	b.entry(ctx, "", name, known, nil, d).decided(ctx) // it is refused in any case
+	b.tryShadow(ctx, "", name, known, arguments, d)
+	b.entry(ctx, "", name, known, arguments, d).decided(ctx) // it is refused in any case
 	return b.refusedTool(ctx, name, d)
 }
 
-// AllowResource does for a resource what [Box.AllowTool] does for a tool.
+// AllowResource does for a resource what [Box.AllowCall] does for a tool.
 func (b *Box) AllowResource(ctx context.Context, uri string) error {
 	known := b.byURI[uri] != nil
-	d := b.decide(ctx, uri, known)
+	d := b.decide(ctx, uri, known, nil)
 	if d.Effect == policy.Allow {
 		return nil
 	}
+	b.tryShadow(ctx, "", uri, known, nil, d)
 	b.entry(ctx, "", uri, known, nil, d).decided(ctx)
 	return b.refusedResource(ctx, uri, d)
 }
