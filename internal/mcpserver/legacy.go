@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -72,7 +73,23 @@ func (h *Handler) older(a *answer, r *http.Request, m *message, version string, 
 	if !h.allowed(a, r, m, http.StatusOK) {
 		return
 	}
-	h.pass(a, r, h.legacy, body, &request{token: m.token, session: s})
+	rq := &request{token: m.token, session: s}
+	if m.isCall() {
+		id := idKey(m.id)
+		if !s.enter(id) {
+			a.refuse(http.StatusBadRequest, invalidRequest("duplicate in-flight request ID %s", clip(string(m.id))))
+			return
+		}
+		rq.leave = sync.OnceFunc(func() { s.leave(id) })
+		if h.answerFastIn(a, r, m, rq) {
+			rq.leave()
+			return
+		}
+	}
+	if m.method == "notifications/cancelled" && m.cancels != nil {
+		s.stop(idKey(m.cancels))
+	}
+	h.pass(a, r, h.legacy, body, rq)
 }
 
 var legacyNotifications = []string{"notifications/cancelled", "notifications/initialized", "notifications/progress", "notifications/roots/list_changed"}

@@ -5,12 +5,14 @@
 //
 // A POST walks: the body is read once, bounded, and parsed once, strictly; the era is decided and its headers are held
 // against the body; the toolbox is asked for the scopes of the operation, so that too little scope is an HTTP answer
-// with a challenge; then the same bytes go to the official SDK, which calls back into the toolbox.
+// with a challenge. Then plain requests, most of all calls without progress, are answered directly; with all others the
+// same bytes go to the official SDK, which calls back into the toolbox.
 //
 //	ServeHTTP  POST, GET, DELETE of the endpoint               mcpserver.go
 //	parse      one JSON-RPC message, strictly                  message.go, strict.go
 //	modern     2026-07-28: stateless, headers mirror the body  modern.go
 //	legacy     2025-11-25 and older: sessions                  legacy.go, sessions.go, events.go
+//	fast       plain requests, answered without the SDK        fast.go, fast_session.go
 //	sdk        the SDK's servers and what they call            sdk.go
 //	answer     request ids, keep-alives, errors on the wire    answer.go, rpcerror.go
 //	Origins    which hosts and pages may talk to us            origin.go
@@ -80,6 +82,7 @@ type Handler struct {
 	patience time.Duration
 	logger   *slog.Logger
 	sessions *sessions
+	fast     *fast
 
 	plain  http.Handler // modern, answered by one JSON document
 	stream http.Handler // modern, answered by an event stream
@@ -132,6 +135,9 @@ func New(o Options) (_ *Handler, err error) {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
 	implementation := &mcp.Implementation{Name: o.Name, Version: o.Version}
+	if h.fast, err = newFast(h.box, implementation); err != nil {
+		return nil, fmt.Errorf("mcpserver: %w", err)
+	}
 	modern := h.newServer(implementation, o.Instructions)
 	older := h.newServer(implementation, o.Instructions)
 	common := mcp.StreamableHTTPOptions{

@@ -3,6 +3,7 @@ package mcpserver
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -28,6 +29,12 @@ type message struct {
 	capable bool
 	// token reports that the client asked for progress.
 	token bool
+
+	// What the fast path needs. plain reports that the params hold nothing else than it reads.
+	plain        bool
+	info         json.RawMessage // of _meta: who the client says it is
+	capabilities json.RawMessage // of _meta
+	cancels      json.RawMessage // notifications/cancelled: the id of the call
 }
 
 // isCall reports whether the message wants an answer.
@@ -48,6 +55,13 @@ var (
 	paramsKeys  = []string{"_meta", "name", "arguments", "uri", "cursor", "protocolVersion", "capabilities", "clientInfo",
 		"requestId", "reason", "progressToken", "progress", "notifications", "inputResponses", "requestState", "level", "ref"}
 	metaKeys = []string{"progressToken", mcp.MetaKeyProtocolVersion, mcp.MetaKeyClientInfo, mcp.MetaKeyClientCapabilities, "io.modelcontextprotocol/logLevel"}
+)
+
+// What the fast path reads. Everything else in the params, and of _meta what belongs to the protocol, is the SDK's.
+var (
+	plainParams  = []string{"_meta", "name", "arguments", "uri"}
+	plainMeta    = []string{mcp.MetaKeyProtocolVersion, mcp.MetaKeyClientInfo, mcp.MetaKeyClientCapabilities}
+	protocolKeys = "io.modelcontextprotocol/"
 )
 
 // members are those of one object of the protocol.
@@ -140,6 +154,7 @@ func (m *message) readEnvelope(top members) *rpcError {
 
 // readParams reads of the params what must be known before the SDK sees them.
 func (m *message) readParams(raw json.RawMessage) *rpcError {
+	m.plain = true
 	if m.response || raw == nil || string(raw) == "null" {
 		return m.missing(nil)
 	}
@@ -157,6 +172,10 @@ func (m *message) readParams(raw json.RawMessage) *rpcError {
 	if cursor, given := params["cursor"]; given && cursor[0] != '"' {
 		return invalidParams(`"cursor" must be a string`)
 	}
+	for key := range params {
+		m.plain = m.plain && slices.Contains(plainParams, key)
+	}
+	m.cancels = params["requestId"]
 	return m.missing(params)
 }
 
@@ -212,16 +231,23 @@ func (m *message) readMeta(raw json.RawMessage) *rpcError {
 		if capabilities[0] != '{' {
 			return invalidParams("%q in _meta must be an object", mcp.MetaKeyClientCapabilities)
 		}
-		m.capable = true
+		m.capable, m.capabilities = true, capabilities
 	}
 	if info, given := meta[mcp.MetaKeyClientInfo]; given && info[0] != '{' {
 		return invalidParams("%q in _meta must be an object", mcp.MetaKeyClientInfo)
+	} else if given {
+		m.info = info
 	}
 	if token, given := meta["progressToken"]; given {
 		if !isID(token) {
 			return invalidParams(`"progressToken" must be a string or a whole number, of at most %d bytes`, maxID)
 		}
 		m.token = true
+	}
+	for key := range meta {
+		if strings.HasPrefix(key, protocolKeys) && !slices.Contains(plainMeta, key) {
+			m.plain = false
+		}
 	}
 	return nil
 }

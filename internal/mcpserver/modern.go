@@ -58,6 +58,9 @@ func (h *Handler) modern(a *answer, r *http.Request, m *message, version string,
 	if !h.allowed(a, r, m, http.StatusBadRequest) {
 		return
 	}
+	if h.answerFast(a, r, m, body) {
+		return
+	}
 	next := h.plain
 	if m.token || m.method == "subscriptions/listen" {
 		next = h.stream

@@ -35,6 +35,8 @@ type request struct {
 	token    bool     // the client asked for progress
 	session  *session // nil in the modern era
 	begins   bool     // the request begins the session
+	early    *early   // a call that has begun already; nil for all others
+	leave    func()   // gives the id of a call in a session free; nil for all others
 }
 
 type requestKey struct{}
@@ -60,18 +62,23 @@ func (h *Handler) pass(a *answer, r *http.Request, next http.Handler, body []byt
 		nonce := rand.Text()
 		inner.Header.Set(requestHeader, nonce)
 		h.requests.Store(nonce, rq)
-		defer h.forget(r, nonce)
+		defer h.forget(r, nonce, rq)
 	}
 	next.ServeHTTP(a, inner)
 }
 
 // forget drops what nobody took up. When the client left early, the SDK may still be about to.
-func (h *Handler) forget(r *http.Request, nonce string) {
+func (h *Handler) forget(r *http.Request, nonce string, rq *request) {
+	drop := func() {
+		if _, left := h.requests.LoadAndDelete(nonce); left && rq.leave != nil {
+			rq.leave()
+		}
+	}
 	if r.Context().Err() == nil {
-		h.requests.Delete(nonce)
+		drop()
 		return
 	}
-	time.AfterFunc(time.Minute, func() { h.requests.Delete(nonce) })
+	time.AfterFunc(time.Minute, drop)
 }
 
 // take returns the request the SDK serves, once.
@@ -119,6 +126,9 @@ func (h *Handler) receive(next mcp.MethodHandler) mcp.MethodHandler {
 			// Without the request there is no caller, and without a caller nothing is done.
 			return nil, (&rpcError{Code: jsonrpc.CodeInternalError, Message: "the request is no longer known"}).wire(rand.Text())
 		}
+		if rq.leave != nil {
+			defer rq.leave()
+		}
 		ctx = identity.NewContext(ctx, rq.identity)
 		ctx = context.WithValue(ctx, requestKey{}, rq)
 		rq.answer.keepAlive()
@@ -130,7 +140,7 @@ func (h *Handler) receive(next mcp.MethodHandler) mcp.MethodHandler {
 		}
 		result, err := next(ctx, method, req)
 		if err != nil {
-			return nil, h.translate(ctx, method, err, rq)
+			return nil, h.translate(ctx, method, err, rq.id)
 		}
 		if ss, ok := req.GetSession().(*mcp.ServerSession); ok && rq.begins && !h.sessions.fill(rq.session, ss) {
 			go ss.Close() // it waits for this very call
@@ -159,6 +169,9 @@ func (h *Handler) callTool(ctx context.Context, req *mcp.CallToolRequest) (*mcp.
 	if !ok {
 		return nil, errors.New("no request")
 	}
+	if rq.early != nil {
+		return rq.early.wait(ctx)
+	}
 	call := &toolbox.Call{Name: req.Params.Name, Arguments: req.Params.Arguments, RequestID: rq.id}
 	if rq.token {
 		token := req.Params.GetProgressToken()
@@ -169,6 +182,11 @@ func (h *Handler) callTool(ctx context.Context, req *mcp.CallToolRequest) (*mcp.
 			})
 		}
 	}
+	return h.call(ctx, call)
+}
+
+// call calls a tool. What is wrong with the arguments is a result, and a result that says so names the request.
+func (h *Handler) call(ctx context.Context, call *toolbox.Call) (*mcp.CallToolResult, error) {
 	result, err := h.box.Call(ctx, call)
 	if wrong := (*toolbox.ArgumentsError)(nil); errors.As(err, &wrong) {
 		// A model that sees what was wrong can call again, so this is a result. MCP 2025-11-25, tools, error handling.
@@ -176,7 +194,7 @@ func (h *Handler) callTool(ctx context.Context, req *mcp.CallToolRequest) (*mcp.
 	}
 	if err == nil && result.IsError {
 		named := *result
-		named.Meta = mcp.Meta{"request_id": rq.id}
+		named.Meta = mcp.Meta{"request_id": call.RequestID}
 		for k, v := range result.Meta {
 			named.Meta[k] = v
 		}
@@ -199,7 +217,7 @@ func (h *Handler) readResource(ctx context.Context, req *mcp.ReadResourceRequest
 }
 
 // translate makes of any error what goes over the wire: strangers get a sentence and the request id.
-func (h *Handler) translate(ctx context.Context, method string, err error, rq *request) error {
+func (h *Handler) translate(ctx context.Context, method string, err error, requestID string) *jsonrpc.Error {
 	var (
 		wire    *jsonrpc.Error
 		unknown *toolbox.UnknownError
@@ -207,25 +225,25 @@ func (h *Handler) translate(ctx context.Context, method string, err error, rq *r
 	)
 	switch {
 	case errors.As(err, &unknown):
-		return invalidParams("%s", unknown.Error()).wire(rq.id)
+		return invalidParams("%s", unknown.Error()).wire(requestID)
 	case errors.Is(err, toolbox.ErrDraining), errors.Is(err, toolbox.ErrBusy),
 		errors.Is(err, toolbox.ErrTimeout), errors.Is(err, toolbox.ErrCancelled),
 		errors.Is(err, toolbox.ErrTooLarge), errors.Is(err, toolbox.ErrNotRecorded):
-		return (&rpcError{Code: codeServer, Message: err.Error()}).wire(rq.id)
+		return (&rpcError{Code: codeServer, Message: err.Error()}).wire(requestID)
 	case errors.As(err, &failed):
-		return (&rpcError{Code: jsonrpc.CodeInternalError, Message: failed.Error()}).wire(rq.id)
+		return (&rpcError{Code: jsonrpc.CodeInternalError, Message: failed.Error()}).wire(requestID)
 	case errors.As(err, &wire):
 		var data map[string]any
 		if len(wire.Data) > 0 && json.Unmarshal(wire.Data, &data) != nil {
 			data = map[string]any{"detail": wire.Data}
 		}
-		return (&rpcError{Code: wire.Code, Message: clip(err.Error()), Data: data}).wire(rq.id)
+		return (&rpcError{Code: wire.Code, Message: clip(err.Error()), Data: data}).wire(requestID)
 	}
 	if scopes, missing := missingScopes(err); missing {
-		return (&rpcError{Code: jsonrpc.CodeInvalidRequest, Message: err.Error(), Data: map[string]any{"scopes": scopes}}).wire(rq.id)
+		return (&rpcError{Code: jsonrpc.CodeInvalidRequest, Message: err.Error(), Data: map[string]any{"scopes": scopes}}).wire(requestID)
 	}
-	h.logger.LogAttrs(ctx, slog.LevelError, "mcp request failed", slog.String("method", method), slog.String("request_id", rq.id), slog.Any("error", err))
-	return (&rpcError{Code: jsonrpc.CodeInternalError, Message: "the server could not answer"}).wire(rq.id)
+	h.logger.LogAttrs(ctx, slog.LevelError, "mcp request failed", slog.String("method", method), slog.String("request_id", requestID), slog.Any("error", err))
+	return (&rpcError{Code: jsonrpc.CodeInternalError, Message: "the server could not answer"}).wire(requestID)
 }
 
 // missingScopes returns the scopes an operation needs, if that is why it was refused.

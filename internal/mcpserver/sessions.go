@@ -39,6 +39,8 @@ type session struct {
 	since  time.Time          // when it was last used
 	timer  *time.Timer
 	ended  bool
+
+	calls calls
 }
 
 func newSessions(max, maxPerUser int, timeout time.Duration) *sessions {

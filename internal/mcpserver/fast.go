@@ -1,0 +1,331 @@
+package mcpserver
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/fastmcp-auth/fastmcp-auth/internal/toolbox"
+)
+
+// fast answers plain requests itself, with what the SDK would answer: calls of tools without progress, lists in one
+// page, reads. What it is not sure of it leaves to the SDK: progress, cursors, input rounds, whatever else stands in
+// the params. It guards nothing; who gets here was let in by the same parser, checks and policy as the rest.
+type fast struct {
+	off       bool
+	info      json.RawMessage                   // who the server is
+	tools     map[*mcp.Tool]json.RawMessage     // as they stand in lists
+	resources map[*mcp.Resource]json.RawMessage // as they stand in lists
+	slow      map[string]bool                   // tools whose arguments are mirrored in headers, which the SDK checks
+	mimeTypes map[string]string                 // of resources, by URI
+}
+
+// newFast describes the box once. It errs where the SDK would panic.
+func newFast(box *toolbox.Box, implementation *mcp.Implementation) (*fast, error) {
+	f := &fast{tools: map[*mcp.Tool]json.RawMessage{}, resources: map[*mcp.Resource]json.RawMessage{},
+		slow: map[string]bool{}, mimeTypes: map[string]string{}}
+	var err error
+	if f.info, err = json.Marshal(implementation); err != nil {
+		return nil, err
+	}
+	for _, t := range box.AllTools() {
+		if f.tools[t], err = json.Marshal(t); err != nil {
+			return nil, err
+		}
+		schema, err := json.Marshal(t.InputSchema)
+		if err != nil {
+			return nil, err
+		}
+		f.slow[t.Name] = mirrors(schema)
+	}
+	for _, r := range box.AllResources() {
+		if f.resources[r], err = json.Marshal(r); err != nil {
+			return nil, err
+		}
+		f.mimeTypes[r.URI] = r.MIMEType
+	}
+	return f, nil
+}
+
+// mirrors reports whether a schema asks for headers that repeat arguments, at any depth.
+func mirrors(schema json.RawMessage) bool {
+	found := false
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for key, member := range v {
+				found = found || key == "x-mcp-header"
+				walk(member)
+			}
+		case []any:
+			for _, element := range v {
+				walk(element)
+			}
+		}
+	}
+	var v any
+	if json.Unmarshal(schema, &v) != nil {
+		return true
+	}
+	walk(v)
+	return found
+}
+
+// takes reports whether the message can be answered here.
+func (f *fast) takes(m *message, header http.Header) bool {
+	if f.off || !m.plain || m.token || header[lastEventHeader] != nil {
+		return false
+	}
+	// The SDK refuses a client that describes itself in another shape than the protocol's.
+	if m.info != nil && json.Unmarshal(m.info, new(mcp.Implementation)) != nil {
+		return false
+	}
+	if len(m.capabilities) > len("{}") && json.Unmarshal(m.capabilities, new(mcp.ClientCapabilities)) != nil {
+		return false
+	}
+	return m.method != "tools/call" || !f.slow[m.name]
+}
+
+// answerFast answers a plain request of the modern era, and reports whether it did.
+func (h *Handler) answerFast(a *answer, r *http.Request, m *message, body []byte) bool {
+	if !h.fast.takes(m, r.Header) {
+		return false
+	}
+	switch m.method {
+	case "tools/list", "resources/list":
+		list, ok := h.fast.list(r.Context(), h.box, m.method, true)
+		if ok {
+			a.result(list)
+		}
+		return ok
+	case "resources/read":
+		contents, err := h.box.Read(r.Context(), m.name, a.requestID)
+		if err != nil {
+			a.failed(h.translate(r.Context(), m.method, err, a.requestID), true)
+			return true
+		}
+		h.writeResult(a, r, m)(h.fast.contents(m.name, contents))
+		return true
+	case "tools/call":
+		result, err := h.call(r.Context(), &toolbox.Call{Name: m.name, Arguments: m.arguments, RequestID: a.requestID})
+		if err == nil && beyond(result) {
+			h.pass(a, r, h.plain, body, &request{early: over(result)})
+			return true
+		}
+		h.answerCall(a, r, m, result, err, true)
+		return true
+	}
+	return false
+}
+
+// answerCall answers with what came of a call.
+func (h *Handler) answerCall(a *answer, r *http.Request, m *message, result *mcp.CallToolResult, err error, isModern bool) {
+	if err != nil {
+		a.failed(h.translate(r.Context(), m.method, err, a.requestID), isModern)
+		return
+	}
+	h.writeResult(a, r, m)(h.fast.result(result, isModern))
+}
+
+// writeResult returns what answers with a result, or says that it cannot be written.
+func (h *Handler) writeResult(a *answer, r *http.Request, m *message) func(json.RawMessage, error) {
+	return func(result json.RawMessage, err error) {
+		if err != nil {
+			a.failed(h.translate(r.Context(), m.method, err, a.requestID), false)
+			return
+		}
+		a.result(result)
+	}
+}
+
+// beyond reports whether a result begins a further round, which is the SDK's to lead.
+func beyond(result *mcp.CallToolResult) bool {
+	return result.InputRequests != nil || result.RequestState != "" || result.NeedsInput()
+}
+
+// result is a result of tools/call as it goes out. MCP 2026-07-28 adds who answers, and that this is all.
+func (f *fast) result(result *mcp.CallToolResult, isModern bool) (json.RawMessage, error) {
+	b := make([]byte, 0, 512)
+	b = append(b, '{')
+	if meta, err := f.meta(result.Meta, isModern); err != nil {
+		return nil, err
+	} else if meta != nil {
+		b = append(append(append(b, `"_meta":`...), meta...), ',')
+	}
+	b = append(b, `"content":[`...)
+	for i, c := range result.Content {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		raw, err := content(c)
+		if err != nil {
+			return nil, err
+		}
+		b = append(b, raw...)
+	}
+	b = append(b, ']')
+	if result.StructuredContent != nil {
+		raw, err := json.Marshal(result.StructuredContent)
+		if err != nil {
+			return nil, err
+		}
+		b = append(append(b, `,"structuredContent":`...), raw...)
+	}
+	if result.IsError {
+		b = append(b, `,"isError":true`...)
+	}
+	if isModern {
+		b = append(b, `,"resultType":"complete"`...)
+	}
+	return append(b, '}'), nil
+}
+
+// content is one piece of content. Most are bare texts.
+func content(c mcp.Content) ([]byte, error) {
+	if text, ok := c.(*mcp.TextContent); ok && text.Meta == nil && text.Annotations == nil {
+		raw, err := json.Marshal(text.Text)
+		if err != nil {
+			return nil, err
+		}
+		return append(append([]byte(`{"type":"text","text":`), raw...), '}'), nil
+	}
+	if c == nil {
+		return nil, errors.New("a piece of content is nil")
+	}
+	return json.Marshal(c)
+}
+
+// meta is the _meta of a result, or nil.
+func (f *fast) meta(meta mcp.Meta, isModern bool) (json.RawMessage, error) {
+	switch {
+	case !isModern && len(meta) == 0:
+		return nil, nil
+	case len(meta) == 0:
+		b := append([]byte(`{"`+mcp.MetaKeyServerInfo+`":`), f.info...)
+		return append(b, '}'), nil
+	}
+	all := map[string]any{}
+	if isModern {
+		all[mcp.MetaKeyServerInfo] = f.info
+	}
+	for k, v := range meta {
+		all[k] = v
+	}
+	return json.Marshal(all)
+}
+
+// list is the one page of what the caller in ctx may see. It reports false where there is more than one page, or
+// something that was not described before.
+func (f *fast) list(ctx context.Context, box *toolbox.Box, method string, isModern bool) (json.RawMessage, bool) {
+	var all []json.RawMessage
+	var member string
+	switch method {
+	case "tools/list":
+		member = "tools"
+		for _, t := range box.Tools(ctx) {
+			all = append(all, f.tools[t])
+		}
+	case "resources/list":
+		member = "resources"
+		for _, r := range box.Resources(ctx) {
+			all = append(all, f.resources[r])
+		}
+	}
+	if max(len(f.tools), len(f.resources)) > mcp.DefaultPageSize || slices.ContainsFunc(all, func(raw json.RawMessage) bool { return raw == nil }) {
+		return nil, false
+	}
+	b := f.cacheable(listTTL, isModern)
+	b = append(append(append(b, `,"`...), member...), `":[`...)
+	for i, raw := range all {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, raw...)
+	}
+	return append(b, "]}"...), true
+}
+
+// cacheable begins a result that its caller alone may keep for so many milliseconds.
+func (f *fast) cacheable(ttl int64, isModern bool) []byte {
+	b := append(make([]byte, 0, 4096), '{')
+	if isModern {
+		b = append(b, `"resultType":"complete","_meta":{"`+mcp.MetaKeyServerInfo+`":`...)
+		b = append(append(b, f.info...), "},"...)
+	}
+	b = append(b, `"ttlMs":`...)
+	b = strconv.AppendInt(b, ttl, 10)
+	return append(b, `,"cacheScope":"private"`...)
+}
+
+// contents is a result of resources/read.
+func (f *fast) contents(uri string, contents []*mcp.ResourceContents) (json.RawMessage, error) {
+	filled := make([]*mcp.ResourceContents, len(contents))
+	for i, c := range contents {
+		whole := *c
+		whole.URI = cmp.Or(c.URI, uri)
+		whole.MIMEType = cmp.Or(c.MIMEType, f.mimeTypes[uri])
+		filled[i] = &whole
+	}
+	raw, err := json.Marshal(filled)
+	if err != nil {
+		return nil, err
+	}
+	b := append(f.cacheable(0, true), `,"contents":`...)
+	return append(append(b, raw...), '}'), nil
+}
+
+// result answers with a result.
+func (a *answer) result(result json.RawMessage) {
+	b := make([]byte, 0, len(result)+len(a.id)+64)
+	b = append(append(b, `{"jsonrpc":"2.0","id":`...), a.id...)
+	b = append(append(b, `,"result":`...), result...)
+	a.document(http.StatusOK, append(b, '}'))
+}
+
+// failed answers with an error of a call that was let in. In the modern era what the caller did wrong is a status too.
+func (a *answer) failed(err *jsonrpc.Error, isModern bool) {
+	status := http.StatusOK
+	if isModern && (err.Code == jsonrpc.CodeInvalidParams || err.Code == mcp.CodeUnsupportedProtocolVersion || err.Code == mcp.CodeMissingRequiredClientCapabilities) {
+		status = http.StatusBadRequest
+	}
+	if isModern && err.Code == jsonrpc.CodeMethodNotFound {
+		status = http.StatusNotFound
+	}
+	raw, fault := json.Marshal(err)
+	if fault != nil {
+		raw = []byte(`{"code":-32603,"message":"the server could not answer"}`)
+	}
+	b := append(append([]byte(`{"jsonrpc":"2.0","id":`), a.id...), `,"error":`...)
+	a.document(status, append(append(b, raw...), '}'))
+}
+
+// document writes the whole answer at once.
+func (a *answer) document(status int, body []byte) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.committed = true
+	header := a.ResponseWriter.Header()
+	header["Content-Type"] = jsonType
+	header["Cache-Control"] = notKept
+	if len(body) > 2<<10 { // up to there net/http does it by itself
+		header.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	a.ResponseWriter.WriteHeader(status)
+	a.control.SetWriteDeadline(time.Now().Add(a.patience))
+	a.ResponseWriter.Write(body)
+}
+
+// The values of headers, which every answer shares.
+var (
+	jsonType = []string{"application/json"}
+	notKept  = []string{"no-cache, no-transform"}
+)
