@@ -101,7 +101,8 @@ func Of(id *identity.Identity) *Principal {
 
 // Outcome is what came of a call that was let in.
 type Outcome struct {
-	// Result is "ok", "tool_error" (the tool says the caller did something wrong), "bad_arguments", "failed",
+	// Result is "ok", "asked" (the tool asked the client for input; the call that brings it is another), "tool_error" (the
+	// tool says the caller did something wrong), "bad_arguments", "client_incapable" (the client lacks what the tool needs), "failed",
 	// "too_large", "busy", "timeout", "cancelled", "shutting_down" or "not_recorded" (the decision could not be written
 	// everywhere, so nothing was done).
 	Result string `json:"result"`

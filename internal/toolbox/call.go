@@ -27,11 +27,13 @@ type Call struct {
 	Progress func(done, total float64, message string)
 	// RequestID names the call in logs and in the answer to a failure; empty means one is made up.
 	RequestID string
+	// Client is what a tool that converses may use of the client; nil means that the face has nothing to offer.
+	Client *Client
 }
 
 // Call calls a tool for the caller in ctx. It returns a result, which may say by IsError what the caller did wrong, or
-// one of the errors of this package: [*UnknownError], [*ScopeError], [*ArgumentsError], [*FailedError], [ErrDraining],
-// [ErrBusy], [ErrTimeout], [ErrCancelled], [ErrTooLarge] or [ErrNotRecorded].
+// one of the errors of this package: [*UnknownError], [*ScopeError], [*ArgumentsError], [*CapabilityError], [*FailedError],
+// [ErrDraining], [ErrBusy], [ErrTimeout], [ErrCancelled], [ErrTooLarge] or [ErrNotRecorded].
 func (b *Box) Call(ctx context.Context, c *Call) (*mcp.CallToolResult, error) {
 	requestID := cmp.Or(c.RequestID, rand.Text())
 	t := b.byName[c.Name]
@@ -49,9 +51,13 @@ func (b *Box) Call(ctx context.Context, c *Call) (*mcp.CallToolResult, error) {
 	if unrecorded != nil {
 		return nil, unrecorded
 	}
-	result, size, err := b.call(ctx, t, requestID, arguments, c.Progress)
+	result, size, err := b.call(ctx, t, requestID, arguments, c)
 	word := "ok"
-	if err == nil && result.IsError {
+	switch {
+	case err != nil:
+	case result.InputRequests != nil:
+		word = "asked"
+	case result.IsError:
 		word = "tool_error"
 	}
 	if err := record.ended(ctx, size, word, err); err != nil {
@@ -61,7 +67,7 @@ func (b *Box) Call(ctx context.Context, c *Call) (*mcp.CallToolResult, error) {
 }
 
 // call does what was decided, and says how much came of it.
-func (b *Box) call(ctx context.Context, t *tool, requestID string, arguments json.RawMessage, to func(done, total float64, message string)) (*mcp.CallToolResult, int64, error) {
+func (b *Box) call(ctx context.Context, t *tool, requestID string, arguments json.RawMessage, c *Call) (*mcp.CallToolResult, int64, error) {
 	name := t.Definition.Name
 	run, end, err := b.running.begin(ctx, Running{ID: requestID, Tool: name, Since: b.now()})
 	if err != nil {
@@ -71,11 +77,11 @@ func (b *Box) call(ctx context.Context, t *tool, requestID string, arguments jso
 	if problems := t.input.problems(arguments); len(problems) > 0 {
 		return nil, 0, &ArgumentsError{Tool: name, Problems: problems}
 	}
-	p := &progress{to: to}
+	p := &progress{to: c.Progress}
 	defer p.end()
 	var result *mcp.CallToolResult
 	err = guarded(func() (err error) {
-		result, err = t.Call(run, arguments, p.report)
+		result, err = t.run(run, arguments, p, c.Client)
 		return err
 	})
 	if err == nil {
@@ -100,7 +106,7 @@ func (b *Box) fits(ctx context.Context, name, requestID string, size int64) erro
 // Read reads a resource for the caller in ctx. Its errors are as those of [Box.Call], without [*ArgumentsError].
 func (b *Box) Read(ctx context.Context, uri, requestID string) ([]*mcp.ResourceContents, error) {
 	requestID = cmp.Or(requestID, rand.Text())
-	r := b.byURI[uri]
+	r := b.resourceAt(uri)
 	d := b.decide(ctx, uri, r != nil, nil)
 	b.tryShadow(ctx, requestID, uri, r != nil, nil, d)
 	record := b.entry(ctx, requestID, uri, r != nil, nil, d)
@@ -151,6 +157,9 @@ func (b *Box) failure(ctx context.Context, name, requestID string, err error) er
 		}
 		return ErrCancelled
 	}
+	if lacks := (*CapabilityError)(nil); errors.As(err, &lacks) {
+		return lacks
+	}
 	attrs := []slog.Attr{slog.String("tool", name), slog.String("request_id", requestID), slog.Any("error", err)}
 	var panicked *panicError
 	if errors.As(err, &panicked) {
@@ -164,6 +173,9 @@ func (b *Box) failure(ctx context.Context, name, requestID string, err error) er
 func (t *tool) checked(result *mcp.CallToolResult) (*mcp.CallToolResult, error) {
 	if result == nil {
 		return nil, errors.New("the tool returned neither a result nor an error")
+	}
+	if result.InputRequests != nil {
+		return result, onlyAsks(result)
 	}
 	if result.IsError || t.output == nil {
 		return result, nil

@@ -26,7 +26,7 @@ var (
 
 // UnknownError says that there is no such tool or resource, or that the caller may not know of it.
 type UnknownError struct {
-	Kind string // "tool" or "resource"
+	Kind string // "tool", "resource" or "prompt"
 	Name string // as asked for, at most 128 bytes of it
 	Near string // the nearest name the caller may know, or empty
 }

@@ -100,6 +100,8 @@ func resultOf(err error) string {
 	switch {
 	case errors.As(err, new(*ArgumentsError)):
 		return "bad_arguments"
+	case errors.As(err, new(*CapabilityError)):
+		return "client_incapable"
 	case errors.Is(err, ErrTooLarge):
 		return "too_large"
 	case errors.Is(err, ErrBusy):

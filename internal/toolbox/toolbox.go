@@ -9,6 +9,9 @@
 //
 //	Box      what there is, for this caller         toolbox.go
 //	Call     one call of a tool, one read           call.go
+//	Client   what a call may ask of the client      client.go
+//	Template a family of resources                  template.go
+//	Prompt   messages for a model, completions      prompt.go
 //	Audit    what is recorded of both               record.go
 //	Shadow   what another policy would have said    shadow.go
 //	Running  what runs now; Drain ends it           running.go
@@ -58,6 +61,13 @@ type Options struct {
 	Tools     []Tool
 	Resources []Resource
 
+	Conversations []Conversation // tools too
+	Templates     []Template
+	Prompts       []Prompt
+	// Changing lists the URIs of those Resources that change in a way the server tells of, so that clients may ask to be
+	// told.
+	Changing []string
+
 	// Audit records each decision and each outcome; nil means that nothing is recorded.
 	Audit Audit
 
@@ -79,6 +89,9 @@ type Box struct {
 	shadow    atomic.Pointer[policy.Policy] // nil: no policy is tried out
 	tools     []*tool                       // sorted by name
 	resources []*resource
+	templates []*template
+	prompts   []*Prompt
+	changing  []string
 	byName    map[string]*tool
 	byURI     map[string]*resource
 	running   running
@@ -91,6 +104,7 @@ type Box struct {
 type tool struct {
 	Tool
 	input, output *schema // output may be nil
+	converse      func(ctx context.Context, arguments json.RawMessage, progress func(done, total float64, message string), c *Client) (*mcp.CallToolResult, error)
 }
 
 type resource struct{ Resource }
@@ -129,12 +143,41 @@ func New(o Options) (*Box, error) {
 			faults = append(faults, fmt.Errorf("toolbox: Resources[%d]: %w", i, err))
 		}
 	}
+	faults = append(faults, b.addRest(o)...)
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
 	slices.SortFunc(b.tools, func(x, y *tool) int { return cmp.Compare(x.Definition.Name, y.Definition.Name) })
 	slices.SortFunc(b.resources, func(x, y *resource) int { return cmp.Compare(x.Definition.URI, y.Definition.URI) })
+	slices.SortFunc(b.templates, byTemplate)
+	slices.SortFunc(b.prompts, byPromptName)
 	return b, nil
+}
+
+// addRest adds what is neither a plain tool nor a plain resource.
+func (b *Box) addRest(o Options) (faults []error) {
+	for i, c := range o.Conversations {
+		if err := b.addConversation(c); err != nil {
+			faults = append(faults, fmt.Errorf("toolbox: Conversations[%d]: %w", i, err))
+		}
+	}
+	for i, t := range o.Templates {
+		if err := b.addTemplate(t); err != nil {
+			faults = append(faults, fmt.Errorf("toolbox: Templates[%d]: %w", i, err))
+		}
+	}
+	for i, p := range o.Prompts {
+		if err := b.addPrompt(p); err != nil {
+			faults = append(faults, fmt.Errorf("toolbox: Prompts[%d]: %w", i, err))
+		}
+	}
+	for i, uri := range o.Changing {
+		if b.byURI[uri] == nil {
+			faults = append(faults, fmt.Errorf("toolbox: Changing[%d]: there is no resource %q", i, uri))
+		}
+	}
+	b.changing = slices.Clone(o.Changing)
+	return faults
 }
 
 func (b *Box) addTool(t Tool) error {
@@ -215,7 +258,7 @@ func (b *Box) Resources(ctx context.Context) []*mcp.Resource {
 // Decide says whether the caller in ctx may call the tool without arguments, or read the resource, of this name. What
 // does not exist is denied. It is a question: nothing is recorded.
 func (b *Box) Decide(ctx context.Context, name string) policy.Decision {
-	return b.decide(ctx, name, b.byName[name] != nil || b.byURI[name] != nil, nil)
+	return b.decide(ctx, name, b.byName[name] != nil || b.resourceAt(name) != nil, nil)
 }
 
 func (b *Box) decide(ctx context.Context, operation string, known bool, arguments json.RawMessage) policy.Decision {
@@ -242,7 +285,7 @@ func (b *Box) AllowCall(ctx context.Context, name string, arguments json.RawMess
 
 // AllowResource does for a resource what [Box.AllowCall] does for a tool.
 func (b *Box) AllowResource(ctx context.Context, uri string) error {
-	known := b.byURI[uri] != nil
+	known := b.resourceAt(uri) != nil
 	d := b.decide(ctx, uri, known, nil)
 	if d.Effect == policy.Allow {
 		return nil
