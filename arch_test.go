@@ -27,7 +27,7 @@ var plan = map[string][]string{
 
 	// the serving half
 	"internal/app": {"internal/config", "internal/telemetry", "internal/mcpserver", "internal/toolbox", "internal/tools",
-		"bearer", "devidp", "policy", "idp", "oauth", "identity"},
+		"bearer", "devidp", "policy", "audit", "idp", "oauth", "identity"},
 	"internal/mcpserver": {"internal/toolbox", "bearer", "identity"},
 	"internal/toolbox":   {"internal/nearest", "policy", "audit", "identity"},
 	"internal/tools":     {"internal/nearest"},

@@ -79,6 +79,10 @@ type Config struct {
 	// that was stolen and withdrawn while this server could not learn of it.
 	MaxKeyAge time.Duration
 
+	// OnRefuse is told of every refusal before it is answered, by many goroutines at a time; nil means nobody is. It is
+	// for records and counts: it cannot change the answer, and must not keep the request.
+	OnRefuse func(*http.Request, *Error)
+
 	HTTPClient *http.Client     // for keys, metadata and introspection; nil means one with a timeout of 10 seconds
 	Logger     *slog.Logger     // nil means silence
 	Now        func() time.Time // nil means time.Now

@@ -23,6 +23,9 @@ func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 		e = unavailable(0, err)
 	}
 	g.record(r, e)
+	if g.cfg.OnRefuse != nil {
+		g.cfg.OnRefuse(r, e)
+	}
 	head := w.Header()
 	head.Set("Content-Type", "application/json")
 	head.Set("Cache-Control", "no-store")

@@ -6,6 +6,7 @@
 //	Listen   bind, build every room, refuse what cannot work   app.go
 //	tokens   the guard, and the development provider           signin.go
 //	tools    the policy and the toolbox                        tools.go
+//	audit    what is recorded, where, of which request         audit.go
 //	routes   what stands at which path                         routes.go
 //	proxies  whose address the caller's is                     proxy.go
 //	ready    what a started server says of itself              ready.go
@@ -15,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,6 +26,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/fastmcp-auth/fastmcp-auth/audit"
 	"github.com/fastmcp-auth/fastmcp-auth/bearer"
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
@@ -36,16 +39,19 @@ type Options struct {
 	Version string           // of the program, told to MCP clients
 	Logger  *slog.Logger     // nil means silence
 	Now     func() time.Time // nil means time.Now
+	Stdout  io.Writer        // for audit.stdout; nil means that there is none
 }
 
 // Server is the protected server. It holds its address from [Listen] on, and answers while Run runs.
 type Server struct {
 	settings *config.Settings
+	options  Options
 	log      *slog.Logger
 	listener net.Listener
 	http     *http.Server
 	guard    *bearer.Guard   // nil without sign-in
 	provider *devidp.Running // nil with a provider of one's own
+	trail    *audit.Trail
 	box      *toolbox.Box
 	mcp      *mcpserver.Handler
 	draining atomic.Bool
@@ -71,7 +77,7 @@ func Listen(ctx context.Context, s *config.Settings, o Options) (_ *Server, err 
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	srv := &Server{settings: s, log: o.Logger}
+	srv := &Server{settings: s, options: o, log: o.Logger}
 	srv.listener, err = net.Listen("tcp", s.Addr)
 	if err != nil {
 		cancel()
@@ -80,14 +86,17 @@ func Listen(ctx context.Context, s *config.Settings, o Options) (_ *Server, err 
 	defer func() {
 		if err != nil {
 			cancel()
-			srv.listener.Close()
+			srv.Close()
 		}
 	}()
 	srv.public = publicURL(s, srv.listener.Addr())
 	if err := srv.signIn(ctx, o); err != nil {
 		return nil, err
 	}
-	if srv.box, err = newBox(s, o); err != nil {
+	if err := srv.openTrail(o); err != nil {
+		return nil, err
+	}
+	if srv.box, err = newBox(s, o, recorder{srv.trail}); err != nil {
 		return nil, err
 	}
 	handler, err := srv.routes(o)
@@ -123,6 +132,7 @@ func (s *Server) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return s.shutdown()
 	})
+	defer s.trail.Close()
 	return group.Wait()
 }
 
@@ -133,8 +143,13 @@ func (s *Server) serve() error {
 	return s.http.Serve(s.listener)
 }
 
-// Close gives the address back of a server that is not going to run.
-func (s *Server) Close() error { return s.listener.Close() }
+// Close gives back what a server holds that is not going to run.
+func (s *Server) Close() error {
+	if s.trail != nil {
+		s.trail.Close()
+	}
+	return s.listener.Close()
+}
 
 // shutdown ends what runs: first the calls, so that each gets its answer, then the sessions, then the connections. New
 // calls are refused with a sentence meanwhile, so that a balancer has time to notice.

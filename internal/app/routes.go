@@ -46,7 +46,7 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	protected := http.Handler(s.mcp)
+	protected := recognized(s.mcp)
 	if s.guard != nil {
 		protected = s.guard.Protect(protected)
 		s.guard.Publish(mux)
@@ -56,9 +56,11 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("GET /{$}", s.front)
-	address := func(r *http.Request) string { return clientAddress(r, s.settings.TrustedProxies) }
-	return telemetry.Middleware(s.log, address, origins.Protect(mux)), nil
+	return telemetry.Middleware(s.log, s.address, s.recorded(origins.Protect(mux))), nil
 }
+
+// address says where a request comes from.
+func (s *Server) address(r *http.Request) string { return clientAddress(r, s.settings.TrustedProxies) }
 
 // hosts are the names that requests may be addressed to, besides loopback's.
 func (s *Server) hosts() []string {

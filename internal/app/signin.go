@@ -27,6 +27,7 @@ func (s *Server) signIn(ctx context.Context, o Options) error {
 		Name:        "fastmcp-auth",
 		Leeway:      s.settings.Tokens.Leeway,
 		KeyInterval: s.settings.Tokens.UnknownKeyInterval,
+		OnRefuse:    refused,
 		Logger:      o.Logger,
 		Now:         o.Now,
 	}

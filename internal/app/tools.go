@@ -19,12 +19,12 @@ func ToolNames() []string {
 }
 
 // newBox puts the built-in tools behind the policy that s describes.
-func newBox(s *config.Settings, o Options) (*toolbox.Box, error) {
+func newBox(s *config.Settings, o Options, record toolbox.Audit) (*toolbox.Box, error) {
 	rules, err := newPolicy(s)
 	if err != nil {
 		return nil, err
 	}
-	options := toolbox.Options{Policy: rules, CallTimeout: s.Limits.CallTimeout, Now: o.Now, Logger: o.Logger}
+	options := toolbox.Options{Policy: rules, Audit: record, CallTimeout: s.Limits.CallTimeout, Now: o.Now, Logger: o.Logger}
 	built := tools.Options{ReverseDuration: s.Reverse.Duration, Now: o.Now}
 	for _, t := range tools.All(built) {
 		options.Tools = append(options.Tools, toolbox.Tool(t))

@@ -38,7 +38,7 @@ func serveCommand(s streams) *cobra.Command {
 // serve runs the server until ctx ends.
 func serve(ctx context.Context, settings *config.Settings, s streams) error {
 	log := logger(settings, s.err)
-	server, err := app.Listen(ctx, settings, app.Options{Version: version(), Logger: log})
+	server, err := app.Listen(ctx, settings, app.Options{Version: version(), Logger: log, Stdout: s.out})
 	if inUse(err) {
 		return &hintError{err: err, hint: "listen elsewhere with --addr, or on any free port with --addr 127.0.0.1:0"}
 	}

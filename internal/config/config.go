@@ -70,6 +70,7 @@ type Settings struct {
 	Tokens         Tokens         `koanf:"tokens"`
 	Reverse        Reverse        `koanf:"reverse"`
 	Limits         Limits         `koanf:"limits"`
+	Audit          Audit          `koanf:"audit"`
 	Log            Log            `koanf:"log"`
 	IDP            DevProvider    `koanf:"idp"`
 
@@ -137,6 +138,33 @@ type Limits struct {
 	Sessions      int64         `koanf:"sessions"`
 	SessionIdle   time.Duration `koanf:"session_idle"`
 	ShutdownGrace time.Duration `koanf:"shutdown_grace"`
+}
+
+// Audit says where decisions and outcomes are recorded. Without a place, nothing is.
+type Audit struct {
+	File        AuditFile `koanf:"file"`
+	Stdout      bool      `koanf:"stdout"`
+	OnFailure   string    `koanf:"on_failure"` // closed or open
+	HashKeyFile string    `koanf:"hash_key_file"`
+
+	hashKey Secret // read from HashKeyFile
+}
+
+// HashKey is the key in HashKeyFile, or nil for a random one.
+func (a *Audit) HashKey() []byte {
+	if a.hashKey == "" {
+		return nil
+	}
+	return []byte(a.hashKey)
+}
+
+// AuditFile is a file of events that rotates.
+type AuditFile struct {
+	Path    string        `koanf:"path"`     // absolute; empty: no file
+	MaxSize int64         `koanf:"max_size"` // bytes
+	MaxAge  time.Duration `koanf:"max_age"`  // zero: age does not matter
+	Keep    int64         `koanf:"keep"`     // zero: all
+	Sync    bool          `koanf:"sync"`
 }
 
 // Log says how much is logged, and in what form.

@@ -35,7 +35,7 @@ func reference() string {
 	b.WriteString(referenceHead)
 	b.WriteString("\n## How it listens and what it may cost\n\n")
 	writeTable(&b, atStart)
-	b.WriteString("\n## Who may call\n\n")
+	b.WriteString("\n## Who may call, and what is recorded\n\n")
 	writeTable(&b, whileRunning)
 	b.WriteString(referenceTail)
 	return b.String()

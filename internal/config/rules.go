@@ -48,6 +48,15 @@ func (l *loader) complete(s *Settings) {
 	if file := p.Introspection.ClientSecretFile; file != "" && p.Introspection.ClientSecret == "" {
 		p.Introspection.ClientSecret = l.secretFile("provider.introspection.client_secret_file", file)
 	}
+	if s.Audit.File.Path != "" {
+		s.Audit.File.Path = l.inDir(s.Audit.File.Path)
+	}
+	if file := s.Audit.HashKeyFile; file != "" {
+		s.Audit.hashKey = l.secretFile("audit.hash_key_file", file)
+		if n := len(s.Audit.hashKey); n > 0 && n < 32 {
+			l.blame("audit.hash_key_file", "%s has %d bytes; a key needs 32, such as openssl rand -hex 32 makes", file, n)
+		}
+	}
 }
 
 // secretFile reads the secret in the file that key names. One line end at its end is the editor's and does not count.
