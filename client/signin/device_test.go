@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
+	"github.com/fastmcp-auth/fastmcp-auth/oauth"
 )
 
 func TestTheDeviceFlowShowsACodeAndWaits(t *testing.T) {
@@ -220,6 +221,58 @@ func TestADeviceThatLacksSomethingSaysWhat(t *testing.T) {
 	r.Authorization.DeviceAuthorizationEndpoint = ""
 	if _, err := (&signin.Device{ClientID: "c", Prompt: prompt}).SignIn(t.Context(), r); !errors.Is(err, signin.ErrNoDeviceFlow) {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestTheDeviceFlowUsesPKCEOnlyWhereItIsAskedFor(t *testing.T) {
+	demanding := func(form url.Values) (int, any) { // Keycloak, with a client that must use PKCE
+		if form.Get("code_challenge_method") != "S256" {
+			return 400, map[string]any{"error": "invalid_request", "error_description": "Missing parameter: code_challenge_method"}
+		}
+		return 200, map[string]any{"device_code": "d", "user_code": "u", "verification_uri": "https://as.example/device", "expires_in": 900}
+	}
+	for _, row := range []struct {
+		name    string
+		methods []string // that the metadata lists
+		device  func(url.Values) (int, any)
+		asked   []bool // with PKCE, in each request of the flow
+		fails   string // error code; empty means that the flow comes to its end
+	}{
+		{"a server that does not ask for it is not sent it", []string{"S256"}, nil, []bool{false, false}, ""},
+		{"a server that asks for it is asked again with it", []string{"plain", "S256"}, demanding, []bool{false, true, true}, ""},
+		{"a server that knows no S256 is not asked again", []string{"plain"}, demanding, []bool{false}, "invalid_request"},
+		{"another refusal is final", []string{"S256"}, func(url.Values) (int, any) { return 400, map[string]any{"error": "invalid_scope"} }, []bool{false}, "invalid_scope"},
+		{"a server that refuses it too is asked no third time", []string{"S256"}, func(url.Values) (int, any) { return 400, map[string]any{"error": "invalid_request"} }, []bool{false, true}, "invalid_request"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer(token("one", "", "execute", 600))
+				if row.device != nil {
+					s.device = row.device
+				}
+				r := s.request()
+				r.Authorization.CodeChallengeMethodsSupported = row.methods
+				_, err := (&signin.Device{ClientID: "c", Prompt: func(signin.DevicePrompt) {}}).SignIn(t.Context(), r)
+				var refused *signin.Error
+				if row.fails == "" && err != nil || row.fails != "" && (!errors.As(err, &refused) || refused.Code != row.fails) {
+					t.Errorf("error %v, want %q", err, row.fails)
+				}
+				var asked []bool
+				var challenge string
+				for _, form := range s.forms {
+					asked = append(asked, form.Has("code_challenge") || form.Has("code_verifier"))
+					if form.Has("code_challenge") {
+						challenge = form.Get("code_challenge")
+					}
+					if v := form.Get("code_verifier"); v != "" && !oauth.VerifyS256(challenge, v) {
+						t.Error("the verifier does not fit the challenge")
+					}
+				}
+				if !slices.Equal(asked, row.asked) {
+					t.Errorf("PKCE in the requests: %v, want %v", asked, row.asked)
+				}
+			})
+		})
 	}
 }
 

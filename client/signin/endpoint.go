@@ -34,6 +34,7 @@ type grant struct {
 	scopes   []string // asked for; nil means that the parameter is omitted
 	resource string   // empty means that the parameter is omitted
 	mayDrop  bool     // resource may be dropped when Entra refuses it
+	verifier Secret   // of PKCE in the device flow; empty means that it is not used
 	now      func() time.Time
 }
 
