@@ -10,6 +10,7 @@
 //	DecideCall  what the file says to a call                  book.go
 //	when        conditions in CEL, bounded                    when.go
 //	arguments   the arguments as a condition sees them        arguments.go
+//	Check       expected decisions, and whether they come     expect.go
 //
 // A person's token must carry the scopes of the operation, or the broad scope that implies them all. A program that
 // calls in its own name often has no scopes: Microsoft Entra ID gives it application roles instead. For such an
