@@ -2,7 +2,7 @@
 //
 // It holds no rule of its own. Results go to stdout; everything said to a person goes to stderr.
 //
-//	serve     the tools behind sign-in             serve.go
+//	serve     the tools behind sign-in             serve.go reload.go
 //	idp       the development provider, alone      idp.go
 //	demo      both, and a person signing in        demo.go
 //	config    each setting and where it came from  config.go

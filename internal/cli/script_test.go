@@ -15,8 +15,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -35,6 +37,7 @@ func TestMain(m *testing.M) {
 //
 //	exits CODE ARG…    run fastmcp-auth and expect this exit code; stdout and stderr are compared as after exec
 //	start NAME ARG…    run it in the background, wait for its ready line, and set $NAME_mcp, $NAME_issuer, …
+//	hangup NAME TEXT   send SIGHUP and wait until its stderr says TEXT
 //	terminate NAME CODE  send SIGTERM and expect this exit code; its stderr is then the file NAME.log
 //	http METHOD URL [HEADER…]    ask, and write status line, headers and body to stdout
 func TestScripts(t *testing.T) {
@@ -46,7 +49,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "start": start, "terminate": terminate, "http": ask,
+			"exits": exits, "start": start, "hangup": hangup, "terminate": terminate, "http": ask,
 		},
 	})
 }
@@ -80,11 +83,34 @@ func codeOf(ts *testscript.TestScript, err error) int {
 type process struct {
 	cmd    *exec.Cmd
 	stdout io.Reader
-	stderr bytes.Buffer
+	stderr heard
+}
+
+// heard is a stderr that may be read while it is written.
+type heard struct {
+	mu   sync.Mutex
+	buf  bytes.Buffer
+	more chan struct{} // gets one when more was written
+}
+
+func (h *heard) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	select {
+	case h.more <- struct{}{}:
+	default:
+	}
+	return h.buf.Write(p)
+}
+
+func (h *heard) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.buf.String()
 }
 
 func start(ts *testscript.TestScript, _ bool, args []string) {
-	p := &process{cmd: exec.Command(filepath.Join(binDir(ts), "fastmcp-auth"), args[1:]...)}
+	p := &process{cmd: exec.Command(filepath.Join(binDir(ts), "fastmcp-auth"), args[1:]...), stderr: heard{more: make(chan struct{}, 1)}}
 	p.cmd.Dir = ts.MkAbs(".")
 	p.cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"))
 	for _, name := range strings.Fields(ts.Getenv("PASS")) {
@@ -115,6 +141,20 @@ func binDir(ts *testscript.TestScript) string {
 	return strings.Split(ts.Getenv("PATH"), string(os.PathListSeparator))[0]
 }
 
+func hangup(ts *testscript.TestScript, _ bool, args []string) {
+	p := ts.Value(running).(map[string]*process)[args[0]]
+	before := len(p.stderr.String())
+	ts.Check(p.cmd.Process.Signal(syscall.SIGHUP))
+	patience := time.After(30 * time.Second)
+	for !strings.Contains(p.stderr.String()[before:], args[1]) {
+		select {
+		case <-p.stderr.more:
+		case <-patience:
+			ts.Fatalf("%s does not say %q:\n%s", args[0], args[1], p.stderr.String())
+		}
+	}
+}
+
 func terminate(ts *testscript.TestScript, _ bool, args []string) {
 	p := ts.Value(running).(map[string]*process)[args[0]]
 	want, err := strconv.Atoi(args[1])
@@ -123,7 +163,7 @@ func terminate(ts *testscript.TestScript, _ bool, args []string) {
 	more, err := io.ReadAll(p.stdout)
 	ts.Check(err)
 	got := codeOf(ts, p.cmd.Wait())
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".log"), p.stderr.Bytes(), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".log"), []byte(p.stderr.String()), 0o600))
 	if got != want {
 		ts.Fatalf("%s: exit code %d, want %d\n%s", args[0], got, want, p.stderr.String())
 	}

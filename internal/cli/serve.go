@@ -20,23 +20,27 @@ func serveCommand(s streams) *cobra.Command {
 		Use:   "serve",
 		Short: "Serve the tools to signed-in callers",
 		Long: "Serves MCP at /mcp to callers with a token of your identity provider. Without a provider configured it starts the\n" +
-			"development provider beside it, on loopback only. When ready it prints one JSON line with its addresses on stdout.",
+			"development provider beside it, on loopback only. When ready it prints one JSON line with its addresses on stdout.\n" +
+			"On SIGHUP it reads the settings again and takes over where decisions are recorded.",
 		Example: "fastmcp-auth serve\nfastmcp-auth serve --provider-kind keycloak --provider-issuer https://sso.example.com --provider-realm main",
 		Args:    usageArgs(cobra.NoArgs),
 	}
 	config.Flags(cmd.Flags(), config.Serve)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		settings, err := config.Load(config.Source{Command: config.Serve, Flags: cmd.Flags(), Tools: app.ToolNames()})
-		if err != nil {
-			return err
+		load := func() (*config.Settings, error) {
+			return config.Load(config.Source{Command: config.Serve, Flags: cmd.Flags(), Tools: app.ToolNames()})
 		}
-		return serve(cmd.Context(), settings, s)
+		return serve(cmd.Context(), load, s)
 	}
 	return cmd
 }
 
-// serve runs the server until ctx ends.
-func serve(ctx context.Context, settings *config.Settings, s streams) error {
+// serve runs the server with what load returns until ctx ends, and loads again on SIGHUP.
+func serve(ctx context.Context, load func() (*config.Settings, error), s streams) error {
+	settings, err := load()
+	if err != nil {
+		return err
+	}
 	log := logger(settings, s.err)
 	server, err := app.Listen(ctx, settings, app.Options{Version: version(), Logger: log, Stdout: s.out})
 	if inUse(err) {
@@ -45,6 +49,7 @@ func serve(ctx context.Context, settings *config.Settings, s streams) error {
 	if err != nil {
 		return err
 	}
+	onHangup(ctx, func() { reload(ctx, server, load, log) })
 	if err := announce(s.out, server.Addresses()); err != nil {
 		server.Close()
 		return err
