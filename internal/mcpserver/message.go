@@ -68,19 +68,19 @@ var (
 type members map[string]json.RawMessage
 
 // read reads an object of the protocol: no two keys differ only by case, none looks like a key that means something.
-func (s *scanner) read(where string, keys []string) (members, error) {
+func (s *scanner) read(where string, known []string) (members, error) {
 	found := members{}
-	folded := map[string]bool{}
+	var folded keys
 	err := s.object(func(key string, value []byte) error {
-		for _, known := range keys {
-			if key != known && strings.EqualFold(key, known) {
-				return s.fail("%s has the key %q, which looks like %q", where, clip(key), known)
+		if !slices.Contains(known, key) {
+			for _, k := range known {
+				if strings.EqualFold(key, k) {
+					return s.fail("%s has the key %q, which looks like %q", where, clip(key), k)
+				}
 			}
 		}
-		if fold := fold(key); folded[fold] {
+		if !folded.add(fold(key)) {
 			return s.fail("%s has two keys that differ only by case: %q", where, clip(key))
-		} else {
-			folded[fold] = true
 		}
 		found[key] = value
 		return nil

@@ -3,7 +3,9 @@ package mcpserver
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -62,8 +64,7 @@ func (s *scanner) value() error {
 	case c == '[':
 		return s.array()
 	case c == '"':
-		_, err := s.text()
-		return err
+		return s.skipText()
 	case c == '-' || c >= '0' && c <= '9':
 		return s.number()
 	}
@@ -93,7 +94,7 @@ func (s *scanner) object(member func(key string, value []byte) error) error {
 	}
 	defer func() { s.depth-- }()
 	s.i++ // {
-	seen := map[string]bool{}
+	var seen keys
 	if s.peek() == '}' {
 		s.i++
 		return nil
@@ -106,13 +107,12 @@ func (s *scanner) object(member func(key string, value []byte) error) error {
 		if err != nil {
 			return err
 		}
-		if bytes.IndexByte([]byte(key), 0) >= 0 {
+		if strings.IndexByte(key, 0) >= 0 {
 			return s.fail("a key contains NUL")
 		}
-		if seen[key] {
+		if !seen.add(key) {
 			return s.fail("the key %q stands there twice", clip(key))
 		}
-		seen[key] = true
 		if s.peek() != ':' {
 			return s.fail("a colon is missing")
 		}
@@ -135,6 +135,34 @@ func (s *scanner) object(member func(key string, value []byte) error) error {
 			return s.fail("an object does not end")
 		}
 	}
+}
+
+// keys are those of one object. Few are looked through, many are looked up, so that a stranger's long object costs no
+// more than its length.
+type keys struct {
+	few  []string
+	many map[string]bool
+}
+
+// add reports whether the key was not there.
+func (k *keys) add(key string) bool {
+	const fewAre = 16
+	if k.many != nil {
+		seen := k.many[key]
+		k.many[key] = true
+		return !seen
+	}
+	if slices.Contains(k.few, key) {
+		return false
+	}
+	k.few = append(k.few, key)
+	if len(k.few) > fewAre {
+		k.many = make(map[string]bool, 4*fewAre)
+		for _, key := range k.few {
+			k.many[key] = true
+		}
+	}
+	return true
 }
 
 func (s *scanner) array() error {
@@ -161,6 +189,18 @@ func (s *scanner) array() error {
 			return s.fail("an array does not end")
 		}
 	}
+}
+
+// skipText reads a string whose meaning is nobody's affair here.
+func (s *scanner) skipText() error {
+	for i := s.i + 1; i < len(s.b) && s.b[i] != '\\' && s.b[i] >= 0x20; i++ {
+		if s.b[i] == '"' {
+			s.i = i + 1
+			return nil
+		}
+	}
+	_, err := s.text()
+	return err
 }
 
 // text reads a string and returns what it stands for.

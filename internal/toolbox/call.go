@@ -174,8 +174,8 @@ func (t *tool) checked(result *mcp.CallToolResult) (*mcp.CallToolResult, error) 
 	if result == nil {
 		return nil, errors.New("the tool returned neither a result nor an error")
 	}
-	if result.InputRequests != nil {
-		return result, onlyAsks(result)
+	if result.InputRequests != nil || result.RequestState != "" || result.NeedsInput() {
+		return result, t.mayAsk(result)
 	}
 	if result.IsError || t.output == nil {
 		return result, nil
@@ -183,9 +183,12 @@ func (t *tool) checked(result *mcp.CallToolResult) (*mcp.CallToolResult, error) 
 	if result.StructuredContent == nil {
 		return nil, errors.New("the tool has an output schema and returned no structured content")
 	}
-	raw, err := json.Marshal(result.StructuredContent)
-	if err != nil {
-		return nil, fmt.Errorf("structured content: %w", err)
+	raw, written := result.StructuredContent.(json.RawMessage)
+	if !written {
+		var err error
+		if raw, err = json.Marshal(result.StructuredContent); err != nil {
+			return nil, fmt.Errorf("structured content: %w", err)
+		}
 	}
 	if problems := t.output.problems(raw); len(problems) > 0 {
 		return nil, fmt.Errorf("structured content does not fit the output schema: %q %s", problems[0].Field, problems[0].Message)

@@ -39,7 +39,7 @@ func (b *Box) entry(ctx context.Context, requestID, operation string, known bool
 		n.event.Client = id.ClientID
 	}
 	if known {
-		n.event.Tool = operation
+		n.event.Tool = b.named(operation)
 	}
 	switch d.Effect {
 	case policy.Allow:
@@ -51,6 +51,20 @@ func (b *Box) entry(ctx context.Context, requestID, operation string, known bool
 		n.event.Arguments = b.audit.Hash(arguments)
 	}
 	return n
+}
+
+// named is an operation as the record has it. A URI that fits a template holds what the caller wrote, so the template
+// stands for it.
+func (b *Box) named(operation string) string {
+	if b.byName[operation] != nil || b.byURI[operation] != nil {
+		return operation
+	}
+	for _, t := range b.templates {
+		if t.fits.MatchString(operation) {
+			return t.Definition.URITemplate
+		}
+	}
+	return operation
 }
 
 // decided records the decision. Nothing may be done where it returns an error.
@@ -146,6 +160,9 @@ func sizeOfContents(contents []*mcp.ResourceContents) int64 {
 }
 
 func sizeOfJSON(v any) int64 {
+	if raw, written := v.(json.RawMessage); written {
+		return int64(len(raw))
+	}
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return 0 // what cannot be written is refused elsewhere

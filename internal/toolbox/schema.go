@@ -21,6 +21,9 @@ import (
 type schema struct {
 	root     *jsonschema.Schema
 	resolved *jsonschema.Resolved
+	members  []string // the names of the properties, sorted
+	closed   bool     // no other members may be there
+	plain    bool     // what memberProblems looks at is all there is
 }
 
 // compile makes a schema of anything that marshals to one.
@@ -40,7 +43,44 @@ func compile(from any) (*schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &schema{root: root, resolved: resolved}, nil
+	return &schema{
+		root: root, resolved: resolved,
+		members: slices.Sorted(maps.Keys(root.Properties)),
+		closed:  nothingFits(root.AdditionalProperties) && len(root.PatternProperties) == 0,
+		plain:   isPlain(root),
+	}, nil
+}
+
+// isPlain reports whether a schema is one of an object with plain members and says nothing that memberProblems does not
+// look at, so that the schema library need not be asked.
+func isPlain(root *jsonschema.Schema) bool {
+	rest := *root
+	for _, property := range rest.Properties {
+		if !isPlainMember(property) {
+			return false
+		}
+	}
+	if rest.AdditionalProperties != nil && !nothingFits(rest.AdditionalProperties) {
+		return false
+	}
+	ofObject := rest.Type == "object"
+	rest.Type, rest.Properties, rest.Required, rest.AdditionalProperties, rest.PropertyOrder = "", nil, nil, nil, nil
+	return ofObject && saysNothing(rest)
+}
+
+func isPlainMember(property *jsonschema.Schema) bool {
+	if property == nil {
+		return false
+	}
+	rest := *property
+	rest.Type, rest.Types, rest.MinLength, rest.MaxLength, rest.Minimum, rest.Maximum = "", nil, nil, nil, nil, nil
+	return saysNothing(rest)
+}
+
+// saysNothing reports whether a schema only describes.
+func saysNothing(s jsonschema.Schema) bool {
+	s.Schema, s.Title, s.Description, s.Comment, s.Default, s.Examples = "", "", "", "", nil, nil
+	return reflect.DeepEqual(s, jsonschema.Schema{})
 }
 
 // problems says what of value does not fit. The faults of each member of an object are named in words; what remains is
@@ -55,7 +95,7 @@ func (s *schema) problems(value json.RawMessage) []Problem {
 		return []Problem{{Message: "they must be an object, not " + kindOf(v)}}
 	}
 	problems := s.memberProblems(object)
-	if len(problems) > 0 {
+	if len(problems) > 0 || s.plain {
 		return problems
 	}
 	if err := s.resolved.Validate(v); err != nil {
@@ -66,11 +106,10 @@ func (s *schema) problems(value json.RawMessage) []Problem {
 
 func (s *schema) memberProblems(object map[string]any) []Problem {
 	var problems []Problem
-	known := slices.Sorted(maps.Keys(s.root.Properties))
-	if closed(s.root.AdditionalProperties) && len(s.root.PatternProperties) == 0 {
+	if s.closed {
 		for _, name := range slices.Sorted(maps.Keys(object)) {
 			if s.root.Properties[name] == nil {
-				problems = append(problems, unknownMember(name, known))
+				problems = append(problems, unknownMember(name, s.members))
 			}
 		}
 	}
@@ -79,7 +118,7 @@ func (s *schema) memberProblems(object map[string]any) []Problem {
 			problems = append(problems, Problem{Field: name, Message: "is missing"})
 		}
 	}
-	for _, name := range known {
+	for _, name := range s.members {
 		if v, given := object[name]; given {
 			if said := misfit(s.root.Properties[name], v); said != "" {
 				problems = append(problems, Problem{Field: name, Message: said})
@@ -100,8 +139,8 @@ func unknownMember(name string, known []string) Problem {
 	return p
 }
 
-// closed reports whether s is the schema false, which nothing fits.
-func closed(s *jsonschema.Schema) bool {
+// nothingFits reports whether s is the schema false.
+func nothingFits(s *jsonschema.Schema) bool {
 	return reflect.DeepEqual(s, &jsonschema.Schema{Not: &jsonschema.Schema{}})
 }
 
