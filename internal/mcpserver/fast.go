@@ -44,7 +44,7 @@ func newFast(box *toolbox.Box, implementation *mcp.Implementation) (*fast, error
 		if err != nil {
 			return nil, err
 		}
-		f.slow[t.Name] = mirrors(schema)
+		f.slow[t.Name] = mirrors(schema) || box.Converses(t.Name)
 	}
 	for _, r := range box.AllResources() {
 		if f.resources[r], err = json.Marshal(r); err != nil {

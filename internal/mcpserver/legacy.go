@@ -59,7 +59,7 @@ func (h *Handler) older(a *answer, r *http.Request, m *message, version string, 
 	case m.method == "initialize":
 		a.refuse(http.StatusBadRequest, invalidRequest("the session has begun; initialize comes once, without the header %s", sessionHeader))
 		return
-	case m.response, m.isCall() && slices.Contains(legacyMethods, m.method):
+	case m.response, m.isCall() && slices.Contains(h.methods.legacy, m.method):
 	case m.isCall():
 		a.refuse(http.StatusOK, unknownMethod(m.method))
 		return

@@ -14,6 +14,8 @@
 //	legacy     2025-11-25 and older: sessions                  legacy.go, sessions.go, events.go
 //	fast       plain requests, answered without the SDK        fast.go, fast_session.go
 //	sdk        the SDK's servers and what they call            sdk.go
+//	offers     prompts, templates, completions, changes        offers.go
+//	rounds     calls that ask the client for input             rounds.go, state.go
 //	answer     request ids, keep-alives, errors on the wire    answer.go, rpcerror.go
 //	Origins    which hosts and pages may talk to us            origin.go
 //
@@ -88,6 +90,10 @@ type Handler struct {
 	stream http.Handler // modern, answered by an event stream
 	legacy http.Handler // with sessions
 
+	methods methods
+	states  *states
+	servers []*mcp.Server // of both eras
+
 	requests sync.Map // what the SDK's servers ask for by the private header: nonce → *request
 
 	mu      sync.Mutex
@@ -133,6 +139,10 @@ func New(o Options) (_ *Handler, err error) {
 	}
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
+	}
+	h.methods = newMethods(h.box)
+	if h.states, err = newStates(); err != nil {
+		return nil, fmt.Errorf("mcpserver: %w", err)
 	}
 	implementation := &mcp.Implementation{Name: o.Name, Version: o.Version}
 	if h.fast, err = newFast(h.box, implementation); err != nil {

@@ -22,13 +22,17 @@ type message struct {
 	response bool            // an answer of the client to a request of the server
 	params   bool            // there are params: an object
 
-	name      string          // tools/call: the tool; resources/read: the URI
+	name      string          // tools/call: the tool; resources/read: the URI; prompts/get: the prompt
+	uri       string          // resources/subscribe: the URI; completion/complete: the URI template
+	prompt    string          // completion/complete: the prompt
 	arguments json.RawMessage // tools/call: the arguments, an object or null; nil if not given
 	version   string          // of _meta; empty if not given
 	// capable reports that _meta holds the client's capabilities.
 	capable bool
 	// token reports that the client asked for progress.
 	token bool
+	// log reports that the client asked for log messages.
+	log bool
 
 	// What the fast path needs. plain reports that the params hold nothing else than it reads.
 	plain        bool
@@ -53,7 +57,7 @@ func (m *message) isModern(header string) bool {
 var (
 	messageKeys = []string{"jsonrpc", "id", "method", "params", "result", "error"}
 	paramsKeys  = []string{"_meta", "name", "arguments", "uri", "cursor", "protocolVersion", "capabilities", "clientInfo",
-		"requestId", "reason", "progressToken", "progress", "notifications", "inputResponses", "requestState", "level", "ref"}
+		"requestId", "reason", "progressToken", "progress", "notifications", "inputResponses", "requestState", "level", "ref", "argument", "context"}
 	metaKeys = []string{"progressToken", mcp.MetaKeyProtocolVersion, mcp.MetaKeyClientInfo, mcp.MetaKeyClientCapabilities, "io.modelcontextprotocol/logLevel"}
 )
 
@@ -201,6 +205,9 @@ func (m *message) missing(params members) *rpcError {
 	case "resources/read":
 		return need("uri", &m.name)
 	case "initialize":
+		if m.version != "" {
+			return nil // the modern era does not know it
+		}
 		var version string
 		return need("protocolVersion", &version)
 	case "subscriptions/listen":
@@ -208,7 +215,7 @@ func (m *message) missing(params members) *rpcError {
 			return invalidParams(`subscriptions/listen needs the object "notifications" in its params`)
 		}
 	}
-	return nil
+	return m.readOffer(params, need)
 }
 
 func (m *message) readMeta(raw json.RawMessage) *rpcError {
@@ -244,6 +251,7 @@ func (m *message) readMeta(raw json.RawMessage) *rpcError {
 		}
 		m.token = true
 	}
+	_, m.log = meta[mcp.MetaKeyLogLevel]
 	for key := range meta {
 		if strings.HasPrefix(key, protocolKeys) && !slices.Contains(plainMeta, key) {
 			m.plain = false

@@ -2,6 +2,7 @@ package mcpserver
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/fastmcp-auth/fastmcp-auth/internal/toolbox"
 )
 
 const (
@@ -20,12 +23,6 @@ const (
 	methodHeader  = "Mcp-Method"
 	nameHeader    = "Mcp-Name"
 	paramHeader   = "Mcp-Param-"
-)
-
-// What each era knows. What the server does not offer (prompts, completion, logging) is not known.
-var (
-	modernMethods = []string{"server/discover", "tools/list", "tools/call", "resources/list", "resources/templates/list", "resources/read", "subscriptions/listen"}
-	legacyMethods = []string{"ping", "tools/list", "tools/call", "resources/list", "resources/templates/list", "resources/read"}
 )
 
 // modern serves a message of 2026-07-28 or later: stateless, its headers mirroring its body.
@@ -47,7 +44,7 @@ func (h *Handler) modern(a *answer, r *http.Request, m *message, version string,
 		a.WriteHeader(http.StatusAccepted)
 		return
 	}
-	if !slices.Contains(modernMethods, m.method) {
+	if !slices.Contains(h.methods.modern, m.method) {
 		a.refuse(http.StatusNotFound, unknownMethod(m.method))
 		return
 	}
@@ -62,7 +59,7 @@ func (h *Handler) modern(a *answer, r *http.Request, m *message, version string,
 		return
 	}
 	next := h.plain
-	if m.token || m.method == "subscriptions/listen" {
+	if m.token || m.log || m.method == "subscriptions/listen" {
 		next = h.stream
 	}
 	h.pass(a, r, next, body, &request{token: m.token})
@@ -161,6 +158,12 @@ func (h *Handler) allowed(a *answer, r *http.Request, m *message, status int) bo
 		err = h.box.AllowCall(r.Context(), m.name, m.arguments)
 	case "resources/read":
 		err = h.box.AllowResource(r.Context(), m.name)
+	case "resources/subscribe":
+		err = h.box.AllowResource(r.Context(), m.uri)
+	case "prompts/get":
+		err = h.box.AllowPrompt(r.Context(), m.name, m.arguments)
+	case "completion/complete":
+		err = h.box.AllowCompletion(r.Context(), m.prompt, m.uri)
 	}
 	if err == nil {
 		return true
@@ -170,6 +173,10 @@ func (h *Handler) allowed(a *answer, r *http.Request, m *message, status int) bo
 		return false
 	} else if missing {
 		a.refuse(http.StatusForbidden, &rpcError{Code: jsonrpc.CodeInvalidRequest, Message: err.Error(), Data: map[string]any{"scopes": scopes}})
+		return false
+	}
+	if unknown := (*toolbox.UnknownError)(nil); errors.As(err, &unknown) {
+		a.refuse(status, unknownName(unknown))
 		return false
 	}
 	a.refuse(status, invalidParams("%s", err.Error()))

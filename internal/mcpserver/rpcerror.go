@@ -9,6 +9,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/fastmcp-auth/fastmcp-auth/internal/toolbox"
 )
 
 // codeServer is for refusals that no other code names: the server is busy or going down. JSON-RPC 2.0, section 5.1
@@ -32,6 +35,34 @@ func invalidParams(format string, args ...any) *rpcError {
 
 func unknownMethod(method string) *rpcError {
 	return &rpcError{Code: jsonrpc.CodeMethodNotFound, Message: fmt.Sprintf("the method %q is not known here", clip(method))}
+}
+
+// unknownName says that there is no such tool, prompt or resource. Of a resource the client gets its URI back. MCP
+// 2026-07-28, resources, error handling.
+func unknownName(u *toolbox.UnknownError) *rpcError {
+	e := invalidParams("%s", u.Error())
+	if u.Kind == "resource" && len(u.Name) <= maxEcho {
+		e.Data = map[string]any{"uri": u.Name}
+	}
+	return e
+}
+
+// maxEcho is the longest URI that is said back whole.
+const maxEcho = 2048
+
+// incapable says what the client must declare, as an object of capabilities.
+func incapable(lacks *toolbox.CapabilityError) *rpcError {
+	required := map[string]map[string]any{}
+	for _, name := range lacks.Required {
+		name, detail, detailed := strings.Cut(name, ".")
+		if required[name] == nil {
+			required[name] = map[string]any{}
+		}
+		if detailed {
+			required[name][detail] = map[string]any{}
+		}
+	}
+	return &rpcError{Code: mcp.CodeMissingRequiredClientCapabilities, Message: lacks.Error(), Data: map[string]any{"requiredCapabilities": required}}
 }
 
 // wire returns the error as it goes out, with the request id in its data.

@@ -93,10 +93,10 @@ func (h *Handler) take(extra *mcp.RequestExtra) *request {
 
 // newServer returns a server of the SDK that offers what is in the box.
 func (h *Handler) newServer(implementation *mcp.Implementation, instructions string) *mcp.Server {
-	server := mcp.NewServer(implementation, &mcp.ServerOptions{
+	options := &mcp.ServerOptions{
 		Instructions: instructions,
 		Logger:       onlyErrors(h.logger),
-		Capabilities: &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{}, Resources: &mcp.ResourceCapabilities{}},
+		Capabilities: capabilities(h.box),
 		// What a caller sees may depend on who it is.
 		SetCacheable: func(_ context.Context, req mcp.Request, c *mcp.Cacheable) {
 			c.CacheScope, c.TTLMs = "private", listTTL
@@ -104,14 +104,18 @@ func (h *Handler) newServer(implementation *mcp.Implementation, instructions str
 				c.TTLMs = 0
 			}
 		},
-	})
+	}
+	h.addHandlers(options)
+	server := mcp.NewServer(implementation, options)
 	for _, t := range h.box.AllTools() {
 		server.AddTool(t, h.callTool)
 	}
 	for _, r := range h.box.AllResources() {
 		server.AddResource(r, h.readResource)
 	}
+	h.addOffers(server)
 	server.AddReceivingMiddleware(h.receive)
+	h.servers = append(h.servers, server)
 	return server
 }
 
@@ -138,6 +142,7 @@ func (h *Handler) receive(next mcp.MethodHandler) mcp.MethodHandler {
 			defer cancel(nil)
 			defer context.AfterFunc(rq.session.ctx, func() { cancel(errSessionEnded) })()
 		}
+		h.keepWatchable(ctx, req)
 		result, err := next(ctx, method, req)
 		if err != nil {
 			return nil, h.translate(ctx, method, err, rq.id)
@@ -160,6 +165,12 @@ func (h *Handler) keepVisible(ctx context.Context, result mcp.Result) {
 	case *mcp.ListResourcesResult:
 		visible := h.box.Resources(ctx)
 		list.Resources = slices.DeleteFunc(list.Resources, func(r *mcp.Resource) bool { return !slices.Contains(visible, r) })
+	case *mcp.ListResourceTemplatesResult:
+		visible := h.box.Templates(ctx)
+		list.ResourceTemplates = slices.DeleteFunc(list.ResourceTemplates, func(t *mcp.ResourceTemplate) bool { return !slices.Contains(visible, t) })
+	case *mcp.ListPromptsResult:
+		visible := h.box.Prompts(ctx)
+		list.Prompts = slices.DeleteFunc(list.Prompts, func(p *mcp.Prompt) bool { return !slices.Contains(visible, p) })
 	}
 }
 
@@ -182,7 +193,32 @@ func (h *Handler) callTool(ctx context.Context, req *mcp.CallToolRequest) (*mcp.
 			})
 		}
 	}
-	return h.call(ctx, call)
+	if !h.box.Converses(call.Name) {
+		return h.call(ctx, call)
+	}
+	return h.converse(ctx, req, rq, call)
+}
+
+// converse calls a tool that may ask the client for input.
+func (h *Handler) converse(ctx context.Context, req *mcp.CallToolRequest, rq *request, call *toolbox.Call) (result *mcp.CallToolResult, err error) {
+	c := h.client(ctx, req.Session, req.Extra, req.ClientCapabilities())
+	to := boundTo(rq.identity.Key(), "tools/call", call.Name, call.Arguments)
+	if c.State, err = h.stateOf(rq, req.Params.RequestState, to); err != nil {
+		return nil, err
+	}
+	c.Answers, call.Client = req.Params.InputResponses, c
+	err = h.inRounds(ctx, req.Session, rq, c, to, func() (mcp.InputRequestMap, *string, error) {
+		if result, err = h.call(ctx, call); err != nil {
+			return nil, nil, err
+		}
+		answered := *result
+		result = &answered
+		return result.InputRequests, &result.RequestState, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
 }
 
 // call calls a tool. What is wrong with the arguments is a result, and a result that says so names the request.
@@ -222,10 +258,16 @@ func (h *Handler) translate(ctx context.Context, method string, err error, reque
 		wire    *jsonrpc.Error
 		unknown *toolbox.UnknownError
 		failed  *toolbox.FailedError
+		wrong   *toolbox.ArgumentsError
+		lacks   *toolbox.CapabilityError
 	)
 	switch {
 	case errors.As(err, &unknown):
-		return invalidParams("%s", unknown.Error()).wire(requestID)
+		return unknownName(unknown).wire(requestID)
+	case errors.As(err, &wrong):
+		return invalidParams("%s", wrong.Error()).wire(requestID)
+	case errors.As(err, &lacks):
+		return incapable(lacks).wire(requestID)
 	case errors.Is(err, toolbox.ErrDraining), errors.Is(err, toolbox.ErrBusy),
 		errors.Is(err, toolbox.ErrTimeout), errors.Is(err, toolbox.ErrCancelled),
 		errors.Is(err, toolbox.ErrTooLarge), errors.Is(err, toolbox.ErrNotRecorded):

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"strings"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -75,16 +75,12 @@ func (c *Client) whole() *Client {
 
 // CapabilityError says that the operation needs something the client has not declared it can do.
 type CapabilityError struct {
-	Required *mcp.ClientCapabilities
+	Required []string // "sampling", "elicitation", "elicitation.url", "roots": never empty
 }
 
 // Error names what is missing.
 func (e *CapabilityError) Error() string {
-	raw, err := json.Marshal(e.Required)
-	if err != nil {
-		return "the client lacks a capability"
-	}
-	return fmt.Sprintf("the client has not declared what this needs: %s", raw)
+	return "the client has not declared what this needs: " + strings.Join(e.Required, ", ")
 }
 
 // run does the work of a tool that asks, or of one that does not.
@@ -95,8 +91,11 @@ func (t *tool) run(ctx context.Context, arguments json.RawMessage, p *progress, 
 	return t.Call(ctx, arguments, p.report)
 }
 
-// onlyAsks refuses a result that asks and answers at once: nobody could tell which is meant.
-func onlyAsks(result *mcp.CallToolResult) error {
+// mayAsk refuses a result that asks where nobody would answer, and one that asks and answers at once.
+func (t *tool) mayAsk(result *mcp.CallToolResult) error {
+	if t.converse == nil || len(result.InputRequests) == 0 {
+		return errors.New("the tool asked the client for input; only a conversation may, and for something")
+	}
 	if len(result.Content) > 0 || result.StructuredContent != nil || result.IsError {
 		return errors.New("the tool asked the client for input and returned content too")
 	}

@@ -235,6 +235,12 @@ func (b *Box) CompleteArgument(ctx context.Context, c Completing) ([]string, err
 	return values, nil
 }
 
+// AllowCompletion does for the arguments of a prompt, or else of a template, what [Box.AllowCall] does for a tool.
+func (b *Box) AllowCompletion(ctx context.Context, prompt, template string) error {
+	_, _, err := b.completer(ctx, Completing{Prompt: prompt, Template: template})
+	return err
+}
+
 func (b *Box) completer(ctx context.Context, c Completing) (Complete, string, error) {
 	if c.Template == "" {
 		if err := b.AllowPrompt(ctx, c.Prompt, nil); err != nil {

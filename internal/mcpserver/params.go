@@ -1,0 +1,48 @@
+package mcpserver
+
+import "encoding/json"
+
+// readOffer reads of the params of a prompt, a completion or a subscription what must be known before the SDK sees
+// them. What is not known in an era is refused there.
+func (m *message) readOffer(params members, need func(key string, to *string) *rpcError) *rpcError {
+	switch m.method {
+	case "prompts/get":
+		if arguments, given := params["arguments"]; given && arguments[0] != '{' && string(arguments) != "null" {
+			return invalidParams(`"arguments" must be an object`)
+		}
+		m.arguments = params["arguments"]
+		return need("name", &m.name)
+	case "resources/subscribe", "resources/unsubscribe":
+		if uri := params["uri"]; uri != nil && json.Unmarshal(uri, &m.uri) != nil {
+			return invalidParams(`"uri" must be a string`)
+		}
+	case "completion/complete":
+		return m.readRef(params["ref"])
+	}
+	return nil
+}
+
+var refKeys = []string{"type", "name", "uri"}
+
+// readRef reads what a completion is for: an argument of a prompt, or a variable of a URI template.
+func (m *message) readRef(raw json.RawMessage) *rpcError {
+	if raw == nil || raw[0] != '{' {
+		return invalidParams(`completion/complete needs the object "ref" in its params`)
+	}
+	ref, err := (&scanner{b: raw}).read("ref", refKeys)
+	if err != nil {
+		return invalidParams("the ref of %s is not right: %s", m.method, said(err))
+	}
+	to, value := &m.prompt, ref["name"]
+	switch string(ref["type"]) {
+	case `"ref/prompt"`:
+	case `"ref/resource"`:
+		to, value = &m.uri, ref["uri"]
+	default:
+		return invalidParams(`the "type" of "ref" must be "ref/prompt" or "ref/resource"`)
+	}
+	if value == nil || json.Unmarshal(value, to) != nil || *to == "" {
+		return invalidParams(`"ref" must name its prompt by "name" or its resource by "uri"`)
+	}
+	return nil
+}
