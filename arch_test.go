@@ -23,7 +23,8 @@ var plan = map[string][]string{
 	"bench": {"internal/app", "internal/config", "internal/tools", "bearer", "devidp", "identity", "idp", "policy"},
 
 	// the hall
-	"internal/cli": {"internal/app", "internal/config", "internal/telemetry", "internal/tui", "client", "client/signin", "devidp", "oauth"},
+	"internal/cli": {"internal/app", "internal/config", "internal/telemetry", "internal/tui", "client", "client/signin", "devidp", "oauth",
+		"policy", "identity"},
 
 	// the serving half
 	"internal/app": {"internal/config", "internal/telemetry", "internal/mcpserver", "internal/toolbox", "internal/tools",

@@ -5,7 +5,8 @@
 //
 //	Listen   bind, build every room, refuse what cannot work   app.go
 //	tokens   the guard, and the development provider           signin.go
-//	tools    the policy and the toolbox                        tools.go
+//	policy   who may call what, read again when it changes     policy.go
+//	tools    the toolbox, and what is in it                    tools.go
 //	audit    what is recorded, where, of which request         audit.go
 //	routes   what stands at which path                         routes.go
 //	proxies  whose address the caller's is                     proxy.go
@@ -32,6 +33,7 @@ import (
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/mcpserver"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/toolbox"
+	"github.com/fastmcp-auth/fastmcp-auth/policy"
 )
 
 // Options are what a Server is given besides its settings. The zero value works.
@@ -52,9 +54,13 @@ type Server struct {
 	guard    *bearer.Guard   // nil without sign-in
 	provider *devidp.Running // nil with a provider of one's own
 	trail    *audit.Trail
+	policy   *policy.Policy // at the start; the box has the one in use
+	shadow   *policy.Policy // nil: none is tried out
 	box      *toolbox.Box
 	mcp      *mcpserver.Handler
 	draining atomic.Bool
+
+	policyFiles []*policyFile
 
 	issuer      string // where people sign in
 	scopePrefix string // before each scope when a client asks for it
@@ -90,15 +96,19 @@ func Listen(ctx context.Context, s *config.Settings, o Options) (_ *Server, err 
 		}
 	}()
 	srv.public = publicURL(s, srv.listener.Addr())
+	if err := srv.openPolicies(); err != nil {
+		return nil, err
+	}
 	if err := srv.signIn(ctx, o); err != nil {
 		return nil, err
 	}
 	if err := srv.openTrail(o); err != nil {
 		return nil, err
 	}
-	if srv.box, err = newBox(s, o, recorder{srv.trail}); err != nil {
+	if srv.box, err = newBox(s, srv.policy, o, recorder{srv.trail}); err != nil {
 		return nil, err
 	}
+	srv.box.SetShadow(srv.shadow)
 	handler, err := srv.routes(o)
 	if err != nil {
 		return nil, err
@@ -127,6 +137,9 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	if s.guard != nil {
 		group.Go(func() error { return s.guard.Run(ctx) })
+	}
+	if len(s.policyFiles) > 0 {
+		group.Go(func() error { return s.watchPolicies(ctx) })
 	}
 	group.Go(func() error {
 		<-ctx.Done()

@@ -3,11 +3,13 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/fastmcp-auth/fastmcp-auth/bearer"
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
 	"github.com/fastmcp-auth/fastmcp-auth/idp"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
 )
 
 // devClient is the development provider's public client.
@@ -19,24 +21,8 @@ func (s *Server) signIn(ctx context.Context, o Options) error {
 		s.log.Warn("serving without sign-in: everyone who reaches this address may call every tool", "addr", s.listener.Addr().String())
 		return nil
 	}
-	guard := bearer.Config{
-		Resource:    s.public + mcpPath,
-		Audience:    s.settings.Provider.Audience,
-		Scopes:      []string{s.settings.Scopes.Execute},
-		ScopePrefix: s.settings.Provider.ScopePrefix,
-		Name:        "fastmcp-auth",
-		Leeway:      s.settings.Tokens.Leeway,
-		KeyInterval: s.settings.Tokens.UnknownKeyInterval,
-		OnRefuse:    refused,
-		Logger:      o.Logger,
-		Now:         o.Now,
-	}
-	if guard.Leeway == 0 {
-		guard.Leeway = -1 // 0s is said, and means none
-	}
-	if in := s.settings.Provider.Introspection; in.URL != "" {
-		guard.Introspection = &bearer.Introspection{URL: in.URL, ClientID: in.ClientID, ClientSecret: string(in.ClientSecret)}
-	}
+	guard := guardConfig(s.settings, s.public)
+	guard.OnRefuse, guard.Logger, guard.Now = refused, o.Logger, o.Now
 	var err error
 	if s.settings.StartsDevProvider() {
 		err = s.startProvider(ctx, &guard, o)
@@ -61,7 +47,7 @@ func (s *Server) startProvider(ctx context.Context, guard *bearer.Config, o Opti
 	options := devidp.Options{
 		Character: character,
 		Resources: []string{s.public + mcpPath},
-		Scopes:    newRules(s.settings).AllScopes(),
+		Scopes:    s.scopes(),
 
 		DeviceInterval: time.Second, // nobody else is waiting
 		Logger:         o.Logger,
@@ -78,4 +64,31 @@ func (s *Server) startProvider(ctx context.Context, guard *bearer.Config, o Opti
 	}
 	guard.Providers = []idp.Provider{idp.Dev(s.provider.Issuer())}
 	return nil
+}
+
+// guardConfig is what s says of tokens, for a server at public; the providers are still to come.
+func guardConfig(s *config.Settings, public string) bearer.Config {
+	guard := bearer.Config{
+		Resource:    public + mcpPath,
+		Audience:    s.Provider.Audience,
+		Scopes:      []string{s.Scopes.Execute},
+		ScopePrefix: s.Provider.ScopePrefix,
+		Name:        "fastmcp-auth",
+		Leeway:      s.Tokens.Leeway,
+		KeyInterval: s.Tokens.UnknownKeyInterval,
+	}
+	if guard.Leeway == 0 {
+		guard.Leeway = -1 // 0s is said, and means none
+	}
+	if in := s.Provider.Introspection; in.URL != "" {
+		guard.Introspection = &bearer.Introspection{URL: in.URL, ClientID: in.ClientID, ClientSecret: string(in.ClientSecret)}
+	}
+	return guard
+}
+
+// scopes are all that a token for this server may carry.
+func (s *Server) scopes() []string {
+	all := append(s.policy.AllScopes(), s.settings.Scopes.Execute)
+	slices.Sort(all)
+	return slices.Compact(all)
 }

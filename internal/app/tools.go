@@ -1,8 +1,6 @@
 package app
 
 import (
-	"maps"
-
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/toolbox"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/tools"
@@ -18,13 +16,9 @@ func ToolNames() []string {
 	return names
 }
 
-// newBox puts the built-in tools behind the policy that s describes.
-func newBox(s *config.Settings, o Options, record toolbox.Audit) (*toolbox.Box, error) {
-	rules, err := newPolicy(s)
-	if err != nil {
-		return nil, err
-	}
-	options := toolbox.Options{Policy: rules, Audit: record, CallTimeout: s.Limits.CallTimeout, Now: o.Now, Logger: o.Logger}
+// newBox puts the built-in tools behind the policy.
+func newBox(s *config.Settings, p *policy.Policy, o Options, record toolbox.Audit) (*toolbox.Box, error) {
+	options := toolbox.Options{Policy: p, Audit: record, CallTimeout: s.Limits.CallTimeout, Now: o.Now, Logger: o.Logger}
 	built := tools.Options{ReverseDuration: s.Reverse.Duration, Now: o.Now}
 	for _, t := range tools.All(built) {
 		options.Tools = append(options.Tools, toolbox.Tool(t))
@@ -33,18 +27,4 @@ func newBox(s *config.Settings, o Options, record toolbox.Audit) (*toolbox.Box, 
 		options.Resources = append(options.Resources, toolbox.Resource(r))
 	}
 	return toolbox.New(options)
-}
-
-func newPolicy(s *config.Settings) (*policy.Policy, error) {
-	if s.NoAuth {
-		return policy.Open(), nil
-	}
-	return policy.New(newRules(s))
-}
-
-func newRules(s *config.Settings) policy.Rules {
-	rules := policy.DefaultRules()
-	rules.Broad = s.Scopes.Execute
-	maps.Copy(rules.Scopes, s.Scopes.Tools)
-	return rules
 }

@@ -5,6 +5,7 @@
 //	serve     the tools behind sign-in             serve.go reload.go
 //	idp       the development provider, alone      idp.go
 //	demo      both, and a person signing in        demo.go
+//	policy    who may call what, and by which rule policy.go
 //	config    each setting and where it came from  config.go
 //
 // errors.go is the one place where an error becomes a line on the terminal and an exit code.
@@ -42,7 +43,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.SetOut(out)
 	root.SetErr(errOut)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
-	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), configCommand(s))
+	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), configCommand(s), policyCommand(s))
 	err := fang.Execute(ctx, root,
 		fang.WithVersion(version()),
 		fang.WithErrorHandler(func(_ io.Writer, _ fang.Styles, err error) { report(errOut, err) }),

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
+	"github.com/fastmcp-auth/fastmcp-auth/policy"
 )
 
 // The exit codes, documented in docs/reference/exit-codes.md.
@@ -67,11 +68,14 @@ func hintOf(err error) string {
 	var hinted *hintError
 	var faults *config.Faults
 	var usage *usageError
+	var rules *policy.Faults
 	switch {
 	case errors.As(err, &hinted):
 		return hinted.hint
 	case errors.As(err, &faults):
 		return "docs/reference/settings.md describes each setting; nothing was started"
+	case errors.As(err, &rules):
+		return "docs/reference/policy.md describes the files"
 	case errors.As(err, &usage):
 		return `run "fastmcp-auth --help"`
 	}
@@ -82,12 +86,13 @@ func exitCode(ctx context.Context, err error) int {
 	var hinted *hintError
 	var faults *config.Faults
 	var usage *usageError
+	var rules *policy.Faults
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &hinted) && hinted.code != 0:
 		return hinted.code
-	case errors.As(err, &faults), errors.As(err, &usage):
+	case errors.As(err, &faults), errors.As(err, &usage), errors.As(err, &rules):
 		return exitUsage
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
 		return exitCancelled

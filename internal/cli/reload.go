@@ -28,9 +28,10 @@ func onHangup(ctx context.Context, f func()) {
 	}()
 }
 
-// reload reads the settings again and lets the server take over what may change while it runs. Where something is wrong
-// the log says what, and everything stays as it was.
+// reload reads the policy files and the settings again and lets the server take over what may change while it runs. Where
+// something is wrong the log says what, and what was in use stays.
 func reload(ctx context.Context, server *app.Server, load func() (*config.Settings, error), log *slog.Logger) {
+	server.ReloadPolicy(ctx)
 	next, err := load()
 	if err != nil {
 		log.ErrorContext(ctx, "settings refused, those in use stay", "faults", err.Error())

@@ -67,6 +67,7 @@ type Settings struct {
 	ForceNoAuth    bool           `koanf:"force_no_auth"`
 	Provider       Provider       `koanf:"provider"`
 	Scopes         Scopes         `koanf:"scopes"`
+	Policy         Policy         `koanf:"policy"`
 	Tokens         Tokens         `koanf:"tokens"`
 	Reverse        Reverse        `koanf:"reverse"`
 	Limits         Limits         `koanf:"limits"`
@@ -114,6 +115,12 @@ type Introspection struct {
 type Scopes struct {
 	Execute string              `koanf:"execute"` // opens every tool
 	Tools   map[string][]string `koanf:"tools"`   // tool name to all the scopes that open it, instead of its own
+}
+
+// Policy names the files that say who may call what. Each is empty where there is none.
+type Policy struct {
+	File   string `koanf:"file"`
+	Shadow string `koanf:"shadow"` // decides too, and only the log hears of it
 }
 
 // Tokens bounds how tokens are checked.

@@ -48,6 +48,11 @@ func (l *loader) complete(s *Settings) {
 	if file := p.Introspection.ClientSecretFile; file != "" && p.Introspection.ClientSecret == "" {
 		p.Introspection.ClientSecret = l.secretFile("provider.introspection.client_secret_file", file)
 	}
+	for _, path := range []*string{&s.Policy.File, &s.Policy.Shadow} {
+		if *path != "" {
+			*path = l.inDir(*path)
+		}
+	}
 	if s.Audit.File.Path != "" {
 		s.Audit.File.Path = l.inDir(s.Audit.File.Path)
 	}
@@ -90,6 +95,7 @@ func (l *loader) check(s *Settings) {
 	l.checkIDP(s)
 	l.checkTLS(s)
 	l.checkTools(s)
+	l.checkPolicy(s)
 	if s.ForceNoAuth && !s.NoAuth {
 		l.blame("force_no_auth", "means nothing without no_auth; set no_auth too, or leave it out")
 	}
@@ -146,6 +152,18 @@ func (l *loader) checkTools(s *Settings) {
 	for tool := range s.Scopes.Tools {
 		if !slices.Contains(l.src.Tools, tool) {
 			l.blame("scopes.tools", "there is no tool %s%s", show(tool), didYouMean(tool, l.src.Tools, ""))
+		}
+	}
+}
+
+// checkPolicy refuses what would be said and not used.
+func (l *loader) checkPolicy(s *Settings) {
+	if s.Policy.File != "" && l.given("scopes.tools") {
+		l.blame("scopes.tools", "is not used beside policy.file, whose rules name the scopes of each tool; leave one of them out")
+	}
+	for _, key := range []string{"policy.file", "policy.shadow"} {
+		if s.NoAuth && l.given(key) {
+			l.blame(key, "is not used with no_auth, which lets everyone call everything; leave one of them out")
 		}
 	}
 }
