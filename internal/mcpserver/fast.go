@@ -24,7 +24,7 @@ type fast struct {
 	info      json.RawMessage                   // who the server is
 	tools     map[*mcp.Tool]json.RawMessage     // as they stand in lists
 	resources map[*mcp.Resource]json.RawMessage // as they stand in lists
-	slow      map[string]bool                   // tools whose arguments are mirrored in headers, which the SDK checks
+	slow      map[string]bool                   // tools that converse, and those whose arguments headers mirror
 	mimeTypes map[string]string                 // of resources, by URI
 }
 
@@ -92,11 +92,18 @@ func (f *fast) takes(m *message, header http.Header) bool {
 	if len(m.capabilities) > len("{}") && json.Unmarshal(m.capabilities, new(mcp.ClientCapabilities)) != nil {
 		return false
 	}
-	return m.method != "tools/call" || !f.slow[m.name]
+	switch m.method {
+	case "tools/call":
+		return !f.slow[m.name]
+	case "resources/read":
+		_, described := f.mimeTypes[m.name]
+		return described
+	}
+	return true
 }
 
 // answerFast answers a plain request of the modern era, and reports whether it did.
-func (h *Handler) answerFast(a *answer, r *http.Request, m *message, body []byte) bool {
+func (h *Handler) answerFast(a *answer, r *http.Request, m *message) bool {
 	if !h.fast.takes(m, r.Header) {
 		return false
 	}
@@ -117,10 +124,6 @@ func (h *Handler) answerFast(a *answer, r *http.Request, m *message, body []byte
 		return true
 	case "tools/call":
 		result, err := h.call(r.Context(), &toolbox.Call{Name: m.name, Arguments: m.arguments, RequestID: a.requestID})
-		if err == nil && beyond(result) {
-			h.pass(a, r, h.plain, body, &request{early: over(result)})
-			return true
-		}
 		h.answerCall(a, r, m, result, err, true)
 		return true
 	}
@@ -145,11 +148,6 @@ func (h *Handler) writeResult(a *answer, r *http.Request, m *message) func(json.
 		}
 		a.result(result)
 	}
-}
-
-// beyond reports whether a result begins a further round, which is the SDK's to lead.
-func beyond(result *mcp.CallToolResult) bool {
-	return result.InputRequests != nil || result.RequestState != "" || result.NeedsInput()
 }
 
 // result is a result of tools/call as it goes out. MCP 2026-07-28 adds who answers, and that this is all.

@@ -47,11 +47,7 @@ func (h *Handler) answerFastIn(a *answer, r *http.Request, m *message, rq *reque
 		case <-wait.C:
 			return false
 		}
-		result, err := rq.early.result, rq.early.err
-		if err == nil && beyond(result) {
-			return false
-		}
-		h.answerCall(a, r, m, result, err, false)
+		h.answerCall(a, r, m, rq.early.result, rq.early.err, false)
 		return true
 	}
 	return false
@@ -63,13 +59,6 @@ type early struct {
 	done   chan struct{} // closed when result or err is there
 	result *mcp.CallToolResult
 	err    error
-}
-
-// over is a call that has ended well.
-func over(result *mcp.CallToolResult) *early {
-	e := &early{cancel: func(error) {}, done: make(chan struct{}), result: result}
-	close(e.done)
-	return e
 }
 
 // wait returns what came of the call, which ends with ctx.

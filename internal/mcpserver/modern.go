@@ -55,7 +55,7 @@ func (h *Handler) modern(a *answer, r *http.Request, m *message, version string,
 	if !h.allowed(a, r, m, http.StatusBadRequest) {
 		return
 	}
-	if h.answerFast(a, r, m, body) {
+	if h.answerFast(a, r, m) {
 		return
 	}
 	next := h.plain

@@ -38,7 +38,7 @@ type OriginOptions struct {
 // an allowed one. Without Origin, Sec-Fetch-Site must not say that another site asks, unless a person follows a link.
 // Programs that are no browsers send neither and pass.
 type Origins struct {
-	port    int
+	own     []string // of this machine for itself, where the port is known beforehand
 	hosts   []string
 	origins []string
 	logger  *slog.Logger
@@ -46,7 +46,7 @@ type Origins struct {
 
 // NewOrigins returns the check. It refuses hosts and origins that are none, all at once.
 func NewOrigins(o OriginOptions) (*Origins, error) {
-	g := &Origins{port: o.Port, logger: o.Logger}
+	g := &Origins{own: loopback(o.Port), logger: o.Logger}
 	if g.logger == nil {
 		g.logger = slog.New(slog.DiscardHandler)
 	}
@@ -122,12 +122,16 @@ func (g *Origins) check(r *http.Request) string {
 
 // loopback returns the names of this machine for itself, with the port.
 func (g *Origins) loopback(r *http.Request) []string {
-	port := g.port
-	if port == 0 {
-		if addr, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
-			port = addr.Port
-		}
+	if g.own != nil {
+		return g.own
 	}
+	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+		return loopback(addr.Port)
+	}
+	return nil
+}
+
+func loopback(port int) []string {
 	if port == 0 {
 		return nil
 	}
