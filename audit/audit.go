@@ -13,6 +13,7 @@
 //	Origin  the request an event belongs to, in a context    origin.go
 //	File    lines of JSON in a file that rotates             file.go rotate.go
 //	Stream  lines of JSON to a writer, such as stdout        stream.go
+//	Syslog  RFC 5424, to the machine's own or another's      syslog.go
 package audit
 
 import (

@@ -27,7 +27,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/fastmcp-auth/fastmcp-auth/audit"
 	"github.com/fastmcp-auth/fastmcp-auth/bearer"
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
@@ -53,7 +52,7 @@ type Server struct {
 	http     *http.Server
 	guard    *bearer.Guard   // nil without sign-in
 	provider *devidp.Running // nil with a provider of one's own
-	trail    *audit.Trail
+	record   *recorder
 	policy   *policy.Policy // at the start; the box has the one in use
 	shadow   *policy.Policy // nil: none is tried out
 	box      *toolbox.Box
@@ -105,7 +104,7 @@ func Listen(ctx context.Context, s *config.Settings, o Options) (_ *Server, err 
 	if err := srv.openTrail(o); err != nil {
 		return nil, err
 	}
-	if srv.box, err = newBox(s, srv.policy, o, recorder{srv.trail}); err != nil {
+	if srv.box, err = newBox(s, srv.policy, o, srv.record); err != nil {
 		return nil, err
 	}
 	srv.box.SetShadow(srv.shadow)
@@ -145,7 +144,7 @@ func (s *Server) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return s.shutdown()
 	})
-	defer s.trail.Close()
+	defer s.record.Close()
 	return group.Wait()
 }
 
@@ -158,8 +157,8 @@ func (s *Server) serve() error {
 
 // Close gives back what a server holds that is not going to run.
 func (s *Server) Close() error {
-	if s.trail != nil {
-		s.trail.Close()
+	if s.record != nil {
+		s.record.Close()
 	}
 	return s.listener.Close()
 }

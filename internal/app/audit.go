@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/fastmcp-auth/fastmcp-auth/audit"
@@ -21,18 +23,29 @@ func (s *Server) openTrail(o Options) error {
 	if err != nil {
 		return err
 	}
-	s.trail, err = audit.NewTrail(audit.Options{
+	trail, err := audit.NewTrail(audit.Options{
 		Sinks:  sinks,
 		Open:   s.settings.Audit.OnFailure == "open",
 		Key:    s.settings.Audit.HashKey(),
 		Now:    o.Now,
 		Logger: o.Logger,
 	})
+	s.record = &recorder{Trail: trail}
 	return err
 }
 
 // openSinks opens every place that a names, or none.
 func openSinks(a *config.Audit, o Options) (sinks []audit.Sink, err error) {
+	defer func() {
+		if err == nil {
+			return
+		}
+		for _, s := range sinks {
+			if c, ok := s.(io.Closer); ok {
+				c.Close()
+			}
+		}
+	}()
 	if a.File.Path != "" {
 		file, err := audit.OpenFile(audit.FileOptions{
 			Path: a.File.Path, MaxSize: a.File.MaxSize, MaxAge: a.File.MaxAge, Keep: int(a.File.Keep), Sync: a.File.Sync,
@@ -43,9 +56,16 @@ func openSinks(a *config.Audit, o Options) (sinks []audit.Sink, err error) {
 		}
 		sinks = append(sinks, file)
 	}
+	if a.Syslog != "" {
+		syslog, err := audit.OpenSyslog(a.Syslog)
+		if err != nil {
+			return sinks, fmt.Errorf("audit.syslog: %w", err)
+		}
+		sinks = append(sinks, syslog)
+	}
 	if a.Stdout {
 		if o.Stdout == nil {
-			return nil, errors.New("audit.stdout: there is no stdout here")
+			return sinks, errors.New("audit.stdout: there is no stdout here")
 		}
 		sinks = append(sinks, audit.NewStream("stdout", o.Stdout))
 	}
@@ -59,12 +79,13 @@ func (s *Server) ReloadAudit(next *config.Settings) error {
 	if err != nil {
 		return err
 	}
-	s.trail.Replace(sinks, next.Audit.OnFailure == "open")
+	s.record.Replace(sinks, next.Audit.OnFailure == "open")
 	return nil
 }
 
 // visit is one request to the endpoint as the record sees it.
 type visit struct {
+	origin   audit.Origin
 	recorded atomic.Bool // the toolbox recorded a decision
 	caller   atomic.Pointer[identity.Identity]
 	reason   atomic.Pointer[bearer.Reason]
@@ -77,12 +98,25 @@ func visitOf(ctx context.Context) *visit {
 	return v
 }
 
-// recorder is the trail as the toolbox sees it: it notes which requests have their event.
-type recorder struct{ *audit.Trail }
+// recorder is the trail as the toolbox sees it: it knows the requests that are being answered, and notes which of them
+// have their event.
+type recorder struct {
+	*audit.Trail
+	visits sync.Map // by request id
+}
 
-// Write records e.
-func (r recorder) Write(ctx context.Context, e audit.Event) error {
-	if v := visitOf(ctx); v != nil {
+// Write records e. Within a session, ctx is that of the request that began it, so the request id leads to the right one.
+func (r *recorder) Write(ctx context.Context, e audit.Event) error {
+	v := visitOf(ctx)
+	if e.RequestID != "" && (v == nil || v.origin.RequestID != e.RequestID) {
+		found, _ := r.visits.Load(e.RequestID)
+		if v, _ = found.(*visit); v != nil {
+			ctx = audit.NewContext(ctx, v.origin)
+		} else {
+			ctx = audit.NewContext(ctx, audit.Origin{})
+		}
+	}
+	if v != nil {
 		v.recorded.Store(true)
 	}
 	return r.Trail.Write(ctx, e)
@@ -97,13 +131,14 @@ func (s *Server) recorded(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		v := &visit{}
-		ctx := context.WithValue(r.Context(), visitKey{}, v)
-		ctx = audit.NewContext(ctx, audit.Origin{
-			RequestID: telemetry.RequestIDFrom(ctx),
+		v := &visit{origin: audit.Origin{
+			RequestID: telemetry.RequestIDFrom(r.Context()),
 			TraceID:   traceID(r.Header),
 			Address:   s.address(r),
-		})
+		}}
+		s.record.visits.Store(v.origin.RequestID, v)
+		defer s.record.visits.Delete(v.origin.RequestID)
+		ctx := audit.NewContext(context.WithValue(r.Context(), visitKey{}, v), v.origin)
 		seen := &statusWriter{ResponseWriter: w}
 		next.ServeHTTP(seen, r.WithContext(ctx))
 		if seen.status < http.StatusBadRequest || seen.status == http.StatusTooManyRequests || v.recorded.Load() {
@@ -116,7 +151,7 @@ func (s *Server) recorded(next http.Handler) http.Handler {
 		if id := v.caller.Load(); id != nil {
 			e.Principal, e.Client = audit.Of(id), id.ClientID
 		}
-		s.trail.Write(ctx, e) // it is refused in any case; the trail tells of sinks that fail
+		s.record.Write(ctx, e) // it is refused in any case; the trail tells of sinks that fail
 	})
 }
 

@@ -61,7 +61,9 @@ func TestRecord(t *testing.T) {
 	}{
 		{"a call", func() (*answer, error) { return h.reverse(good, "abc") }, 200,
 			"allow,broad scope,reverse_tool; allow,broad scope,reverse_tool,ok", false},
-		{"a read", func() (*answer, error) { return h.call(narrow, "resources/read", "time://timezones", `"uri":"time://timezones",`) }, 200,
+		{"a read", func() (*answer, error) {
+			return h.call(narrow, "resources/read", "time://timezones", `"uri":"time://timezones",`)
+		}, 200,
 			"allow,scopes,time://timezones; allow,scopes,time://timezones,ok", false},
 		{"arguments that do not fit", func() (*answer, error) {
 			return h.call(good, "tools/call", "reverse_tool", `"name":"reverse_tool","arguments":{"querry":"x"},`)
@@ -154,6 +156,41 @@ func TestRS19_NoTokenAndNoArgumentInAnyEvent(t *testing.T) {
 	}
 }
 
+// TestTheTraceOfACallInASession calls twice in one session, each call with a trace of its own.
+func TestTheTraceOfACallInASession(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.jsonl")
+	h := open(t, Options{}, "FASTMCP_AUTH_AUDIT_FILE_PATH="+path)
+	token := h.token(t, h.provider.Server, devidp.UserUser, "execute")
+	send := func(session, trace, body string) *answer {
+		header := map[string]string{"Traceparent": "00-" + trace + "-b7ad6b7169203331-01", "MCP-Protocol-Version": "2025-11-25"}
+		if session != "" {
+			header["Mcp-Session-Id"] = session
+		}
+		a, err := h.post(token, body, header)
+		if err != nil || a.status >= 300 {
+			t.Fatalf("answered %+v, %v", a, err)
+		}
+		return a
+	}
+	first, second, third := strings.Repeat("1", 32), strings.Repeat("2", 32), strings.Repeat("3", 32)
+	session := send("", first, `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}`).header.Get("Mcp-Session-Id")
+	send(session, first, `{"jsonrpc":"2.0","method":"notifications/initialized"}`)
+	call := `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"reverse_tool","arguments":{"query":"abc"},"_meta":{"progressToken":1}}}`
+	want := map[string]string{
+		send(session, second, call).header.Get("X-Request-Id"): second,
+		send(session, third, call).header.Get("X-Request-Id"):  third,
+	}
+	all := events(t, path)
+	if len(all) != 4 {
+		t.Errorf("there are %d events", len(all))
+	}
+	for _, e := range all {
+		if e.TraceID != want[e.RequestID] || e.TraceID == "" || e.Address != "127.0.0.1" {
+			t.Errorf("the event is %+v", e)
+		}
+	}
+}
+
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err)
@@ -200,7 +237,9 @@ func TestAttack54_WithoutARecordNothingIsDone(t *testing.T) {
 			}
 			for _, call := range []func() (*answer, error){
 				func() (*answer, error) { return h.reverse(token, "abc") },
-				func() (*answer, error) { return h.call(token, "resources/read", "time://timezones", `"uri":"time://timezones",`) },
+				func() (*answer, error) {
+					return h.call(token, "resources/read", "time://timezones", `"uri":"time://timezones",`)
+				},
 			} {
 				a, err := call()
 				if err != nil {

@@ -60,6 +60,21 @@ func hostName(host string) bool {
 	return true
 }
 
+// syslogURL wants the path of a socket, or a host and a port.
+func syslogURL(raw string) string {
+	u, err := url.Parse(raw)
+	switch {
+	case strings.Contains(raw, "@"):
+		return "has an @ in it; a syslog here has no user or password"
+	case err != nil || u.RawQuery != "" || u.Fragment != "":
+	case u.Scheme == "unix" && u.Host == "" && len(u.Path) > 1:
+		return ""
+	case (u.Scheme == "udp" || u.Scheme == "tcp" || u.Scheme == "tls") && u.Path == "" && u.Port() != "":
+		return listenAddress(u.Host)
+	}
+	return show(raw) + " is no syslog; write unix:///dev/log, or udp, tcp or tls://host:port"
+}
+
 // webURL parses an absolute URL that is https, or http on loopback. It does not show raw where that holds a password.
 func webURL(raw string) (*url.URL, string) {
 	u, err := url.Parse(raw)

@@ -150,6 +150,7 @@ type Limits struct {
 // Audit says where decisions and outcomes are recorded. Without a place, nothing is.
 type Audit struct {
 	File        AuditFile `koanf:"file"`
+	Syslog      string    `koanf:"syslog"` // empty: none
 	Stdout      bool      `koanf:"stdout"`
 	OnFailure   string    `koanf:"on_failure"` // closed or open
 	HashKeyFile string    `koanf:"hash_key_file"`

@@ -148,6 +148,8 @@ var table = []setting{
 		help: "How many files put aside are kept; 0 keeps all."},
 	{key: "audit.file.sync", kind: yes, fallback: "false", section: whileRunning,
 		help: "Have each event on the disk before the call goes on, so that a loss of power loses none."},
+	{key: "audit.syslog", kind: text, section: whileRunning, check: syslogURL,
+		help: "Syslog that every decision and outcome is sent to (RFC 5424): unix:///dev/log, or udp, tcp or tls://host:port."},
 	{key: "audit.stdout", kind: yes, fallback: "false", section: whileRunning,
 		help: "Record every decision and outcome on stdout too, after the line that says the server is ready."},
 	{key: "audit.on_failure", kind: text, fallback: "closed", section: whileRunning, oneOf: []string{"closed", "open"},
