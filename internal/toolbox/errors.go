@@ -29,10 +29,15 @@ type UnknownError struct {
 	Kind string // "tool", "resource" or "prompt"
 	Name string // as asked for, at most 128 bytes of it
 	Near string // the nearest name the caller may know, or empty
+	// Listed reports that the caller may know of it, and that it is the arguments the policy does not let pass.
+	Listed bool
 }
 
 // Error names what was asked for, and what may have been meant.
 func (e *UnknownError) Error() string {
+	if e.Listed {
+		return fmt.Sprintf("the policy does not let you call the %s %q with these arguments", e.Kind, clip(e.Name, 128))
+	}
 	s := fmt.Sprintf("unknown %s %q", e.Kind, clip(e.Name, 128))
 	if e.Near != "" {
 		s += fmt.Sprintf("; did you mean %q?", e.Near)

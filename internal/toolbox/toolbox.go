@@ -300,6 +300,9 @@ func (b *Box) refusedTool(ctx context.Context, name string, d policy.Decision) e
 	if d.Effect == policy.NeedsScope {
 		return &ScopeError{Name: name, Scopes: d.Scopes, Reason: d.Reason}
 	}
+	if b.byName[name] != nil && b.policy.Load().Visible(identity.FromContext(ctx), name) {
+		return &UnknownError{Kind: "tool", Name: name, Listed: true} // the list shows it, so this tells nothing
+	}
 	return b.unknownTool(ctx, name)
 }
 
