@@ -61,12 +61,10 @@ func policyTestCommand(s streams) *cobra.Command {
 	flags.StringVar(&t.arguments, "args", "", "Arguments of the call, as a JSON object.")
 	flags.StringVar(&t.expect, "expect", "", "File of expected decisions; - reads stdin.")
 	flags.BoolVar(&t.asJSON, "json", false, "Print one JSON document.")
-	cmd.MarkFlagsMutuallyExclusive("identity", "token", "expect")
-	cmd.MarkFlagsOneRequired("identity", "token", "expect")
-	cmd.MarkFlagsMutuallyExclusive("tool", "resource", "expect")
-	cmd.MarkFlagsOneRequired("tool", "resource", "expect")
-	cmd.MarkFlagsMutuallyExclusive("args", "resource", "expect")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
+		if err := t.whole(); err != nil {
+			return &usageError{err}
+		}
 		if t.settings, err = config.Load(config.Source{Command: config.Show, Flags: flags, Tools: app.ToolNames()}); err != nil {
 			return err
 		}
@@ -79,6 +77,31 @@ func policyTestCommand(s streams) *cobra.Command {
 		return t.ask(cmd)
 	}
 	return cmd
+}
+
+// whole says what is missing from the question, or too much in it.
+func (t *policyTest) whole() error {
+	given := func(flags ...string) (n int) {
+		for _, value := range flags {
+			if value != "" {
+				n++
+			}
+		}
+		return n
+	}
+	switch {
+	case given(t.identity, t.token, t.expect) != 1:
+		return errors.New("who calls? give one of --identity and --token, or --expect with a file of expected decisions")
+	case t.expect != "" && given(t.tool, t.resource, t.arguments) > 0:
+		return errors.New("--expect names tools and arguments in its file; leave --tool, --resource and --args out")
+	case t.expect == "" && given(t.tool, t.resource) != 1:
+		return errors.New("what is called? give one of --tool and --resource")
+	case t.resource != "" && t.arguments != "":
+		return errors.New("a resource is read without arguments; leave --args out")
+	case t.arguments != "" && !json.Valid([]byte(t.arguments)):
+		return errors.New("--args is no JSON; write an object, such as '{\"amount\": 5}'")
+	}
+	return nil
 }
 
 // verdict is the answer to one question, as JSON.
@@ -94,9 +117,6 @@ type verdict struct {
 
 // ask answers one question.
 func (t *policyTest) ask(cmd *cobra.Command) error {
-	if t.arguments != "" && !json.Valid([]byte(t.arguments)) {
-		return &usageError{errors.New("--args is no JSON; write an object, such as '{\"amount\": 5}'")}
-	}
 	id, err := t.caller(cmd)
 	if err != nil {
 		return err
