@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string) error {
 	flags.IntVar(&o.rounds, "rounds", 3, "how many rounds; what is reported is the median")
 	flags.IntVar(&o.streams, "streams", 10_000, "idle streams to hold; 0 leaves them out")
 	flags.StringVar(&o.only, "only", "", "measure only servers whose name contains this, and no budgets")
-	flags.StringVar(&o.profile, "profile", "", "write CPU profiles of the servers into this folder")
+	flags.StringVar(&o.profile, "profile", "", "write profiles of the servers into this folder")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

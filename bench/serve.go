@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/pprof"
 )
 
@@ -18,7 +19,7 @@ type job struct {
 	Issuer   string   // whose tokens are taken; empty means everyone is let in
 	Settings []string // of ours, as NAME=value
 	Answer   string   // of the floor: the result it answers with
-	Profile  string   // where to write a CPU profile; empty means nowhere
+	Profile  string   // where to write a CPU profile, and beside it one of allocations; empty means nowhere
 }
 
 // place is where a server child listens.
@@ -40,6 +41,13 @@ func serve(ctx context.Context, text string) error {
 			return err
 		}
 		defer pprof.StopCPUProfile()
+		runtime.MemProfileRate = 4096
+		defer func() {
+			if f, err := os.Create(filepath.Clean(j.Profile + ".allocs")); err == nil {
+				pprof.Lookup("allocs").WriteTo(f, 0)
+				f.Close()
+			}
+		}()
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

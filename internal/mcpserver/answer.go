@@ -26,7 +26,7 @@ type answer struct {
 	id     json.RawMessage // of the JSON-RPC request; nil until known
 	method string
 
-	header http.Header // what the SDK sets; copied to the wire with the first write
+	header http.Header // what is set before the first write, and copied to the wire with it; nil until asked for
 
 	mu        sync.Mutex
 	committed bool
@@ -47,7 +47,6 @@ func newAnswer(w http.ResponseWriter, requestID string, silence, patience time.D
 		requestID:      requestID,
 		silence:        silence,
 		patience:       patience,
-		header:         w.Header().Clone(),
 	}
 }
 
@@ -61,7 +60,12 @@ func (a *answer) refuse(status int, e *rpcError) {
 }
 
 // Header returns the header that goes out with the first write.
-func (a *answer) Header() http.Header { return a.header }
+func (a *answer) Header() http.Header {
+	if a.header == nil {
+		a.header = a.ResponseWriter.Header().Clone()
+	}
+	return a.header
+}
 
 // WriteHeader begins the answer. An error in plain text is held back until it is whole.
 func (a *answer) WriteHeader(status int) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -22,10 +23,47 @@ import (
 type fast struct {
 	off       bool
 	info      json.RawMessage                   // who the server is
+	meta      json.RawMessage                   // the _meta that says so
 	tools     map[*mcp.Tool]json.RawMessage     // as they stand in lists
 	resources map[*mcp.Resource]json.RawMessage // as they stand in lists
 	slow      map[string]bool                   // tools that converse, and those whose arguments headers mirror
 	mimeTypes map[string]string                 // of resources, by URI
+
+	clients, capabilities shapes // of clients that were here
+}
+
+// shapes remembers values that were found to have the right shape: clients say the same of themselves at each request.
+type shapes struct {
+	mu    sync.RWMutex
+	known map[string]bool
+}
+
+// Bounds of what is remembered of strangers' words.
+const (
+	maxShapes = 256
+	maxShape  = 512 // bytes
+)
+
+// fits reports whether value decodes into shape.
+func (s *shapes) fits(value json.RawMessage, shape any) bool {
+	s.mu.RLock()
+	known := s.known[string(value)]
+	s.mu.RUnlock()
+	if known {
+		return true
+	}
+	if json.Unmarshal(value, shape) != nil {
+		return false
+	}
+	if len(value) <= maxShape {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.known == nil || len(s.known) >= maxShapes {
+			s.known = map[string]bool{}
+		}
+		s.known[string(value)] = true
+	}
+	return true
 }
 
 // newFast describes the box once. It errs where the SDK would panic.
@@ -36,6 +74,7 @@ func newFast(box *toolbox.Box, implementation *mcp.Implementation) (*fast, error
 	if f.info, err = json.Marshal(implementation); err != nil {
 		return nil, err
 	}
+	f.meta = slices.Concat([]byte(`{"`+mcp.MetaKeyServerInfo+`":`), f.info, []byte("}"))
 	for _, t := range box.AllTools() {
 		if f.tools[t], err = json.Marshal(t); err != nil {
 			return nil, err
@@ -86,10 +125,10 @@ func (f *fast) takes(m *message, header http.Header) bool {
 		return false
 	}
 	// The SDK refuses a client that describes itself in another shape than the protocol's.
-	if m.info != nil && json.Unmarshal(m.info, new(mcp.Implementation)) != nil {
+	if m.info != nil && !f.clients.fits(m.info, new(mcp.Implementation)) {
 		return false
 	}
-	if len(m.capabilities) > len("{}") && json.Unmarshal(m.capabilities, new(mcp.ClientCapabilities)) != nil {
+	if len(m.capabilities) > len("{}") && !f.capabilities.fits(m.capabilities, new(mcp.ClientCapabilities)) {
 		return false
 	}
 	switch m.method {
@@ -109,7 +148,7 @@ func (h *Handler) answerFast(a *answer, r *http.Request, m *message) bool {
 	}
 	switch m.method {
 	case "tools/list", "resources/list":
-		list, ok := h.fast.list(r.Context(), h.box, m.method, true)
+		list, ok := h.fast.list(r.Context(), a, h.box, m.method, true)
 		if ok {
 			a.result(list)
 		}
@@ -120,7 +159,7 @@ func (h *Handler) answerFast(a *answer, r *http.Request, m *message) bool {
 			a.failed(h.translate(r.Context(), m.method, err, a.requestID), true)
 			return true
 		}
-		h.writeResult(a, r, m)(h.fast.contents(m.name, contents))
+		h.writeResult(a, r, m)(h.fast.contents(a, m.name, contents))
 		return true
 	case "tools/call":
 		result, err := h.call(r.Context(), &toolbox.Call{Name: m.name, Arguments: m.arguments, RequestID: a.requestID})
@@ -136,12 +175,12 @@ func (h *Handler) answerCall(a *answer, r *http.Request, m *message, result *mcp
 		a.failed(h.translate(r.Context(), m.method, err, a.requestID), isModern)
 		return
 	}
-	h.writeResult(a, r, m)(h.fast.result(result, isModern))
+	h.writeResult(a, r, m)(h.fast.result(a, result, isModern))
 }
 
 // writeResult returns what answers with a result, or says that it cannot be written.
-func (h *Handler) writeResult(a *answer, r *http.Request, m *message) func(json.RawMessage, error) {
-	return func(result json.RawMessage, err error) {
+func (h *Handler) writeResult(a *answer, r *http.Request, m *message) func([]byte, error) {
+	return func(result []byte, err error) {
 		if err != nil {
 			a.failed(h.translate(r.Context(), m.method, err, a.requestID), false)
 			return
@@ -151,10 +190,9 @@ func (h *Handler) writeResult(a *answer, r *http.Request, m *message) func(json.
 }
 
 // result is a result of tools/call as it goes out. MCP 2026-07-28 adds who answers, and that this is all.
-func (f *fast) result(result *mcp.CallToolResult, isModern bool) (json.RawMessage, error) {
-	b := make([]byte, 0, 512)
-	b = append(b, '{')
-	if meta, err := f.meta(result.Meta, isModern); err != nil {
+func (f *fast) result(a *answer, result *mcp.CallToolResult, isModern bool) ([]byte, error) {
+	b := append(a.beginResult(1024), '{')
+	if meta, err := f.metaOf(result.Meta, isModern); err != nil {
 		return nil, err
 	} else if meta != nil {
 		b = append(append(append(b, `"_meta":`...), meta...), ',')
@@ -164,11 +202,10 @@ func (f *fast) result(result *mcp.CallToolResult, isModern bool) (json.RawMessag
 		if i > 0 {
 			b = append(b, ',')
 		}
-		raw, err := content(c)
-		if err != nil {
+		var err error
+		if b, err = appendContent(b, c); err != nil {
 			return nil, err
 		}
-		b = append(b, raw...)
 	}
 	b = append(b, ']')
 	if result.StructuredContent != nil {
@@ -187,29 +224,28 @@ func (f *fast) result(result *mcp.CallToolResult, isModern bool) (json.RawMessag
 	return append(b, '}'), nil
 }
 
-// content is one piece of content. Most are bare texts.
-func content(c mcp.Content) ([]byte, error) {
-	if text, ok := c.(*mcp.TextContent); ok && text.Meta == nil && text.Annotations == nil {
-		raw, err := json.Marshal(text.Text)
-		if err != nil {
-			return nil, err
-		}
-		return append(append([]byte(`{"type":"text","text":`), raw...), '}'), nil
-	}
+// appendContent appends one piece of content. Most are bare texts.
+func appendContent(b []byte, c mcp.Content) ([]byte, error) {
 	if c == nil {
 		return nil, errors.New("a piece of content is nil")
 	}
-	return json.Marshal(c)
+	text, isText := c.(*mcp.TextContent)
+	if !isText || text.Meta != nil || text.Annotations != nil {
+		raw, err := json.Marshal(c)
+		return append(b, raw...), err
+	}
+	raw, err := json.Marshal(text.Text)
+	b = append(b, `{"type":"text","text":`...)
+	return append(append(b, raw...), '}'), err
 }
 
-// meta is the _meta of a result, or nil.
-func (f *fast) meta(meta mcp.Meta, isModern bool) (json.RawMessage, error) {
+// metaOf is the _meta of a result, or nil.
+func (f *fast) metaOf(meta mcp.Meta, isModern bool) (json.RawMessage, error) {
 	switch {
 	case !isModern && len(meta) == 0:
 		return nil, nil
 	case len(meta) == 0:
-		b := append([]byte(`{"`+mcp.MetaKeyServerInfo+`":`), f.info...)
-		return append(b, '}'), nil
+		return f.meta, nil
 	}
 	all := map[string]any{}
 	if isModern {
@@ -223,7 +259,7 @@ func (f *fast) meta(meta mcp.Meta, isModern bool) (json.RawMessage, error) {
 
 // list is the one page of what the caller in ctx may see. It reports false where there is more than one page, or
 // something that was not described before.
-func (f *fast) list(ctx context.Context, box *toolbox.Box, method string, isModern bool) (json.RawMessage, bool) {
+func (f *fast) list(ctx context.Context, a *answer, box *toolbox.Box, method string, isModern bool) ([]byte, bool) {
 	var all []json.RawMessage
 	var member string
 	switch method {
@@ -241,7 +277,7 @@ func (f *fast) list(ctx context.Context, box *toolbox.Box, method string, isMode
 	if max(len(f.tools), len(f.resources)) > mcp.DefaultPageSize || slices.ContainsFunc(all, func(raw json.RawMessage) bool { return raw == nil }) {
 		return nil, false
 	}
-	b := f.cacheable(listTTL, isModern)
+	b := f.cacheable(a, listTTL, isModern)
 	b = append(append(append(b, `,"`...), member...), `":[`...)
 	for i, raw := range all {
 		if i > 0 {
@@ -253,11 +289,10 @@ func (f *fast) list(ctx context.Context, box *toolbox.Box, method string, isMode
 }
 
 // cacheable begins a result that its caller alone may keep for so many milliseconds.
-func (f *fast) cacheable(ttl int64, isModern bool) []byte {
-	b := append(make([]byte, 0, 4096), '{')
+func (f *fast) cacheable(a *answer, ttl int64, isModern bool) []byte {
+	b := append(a.beginResult(4096), '{')
 	if isModern {
-		b = append(b, `"resultType":"complete","_meta":{"`+mcp.MetaKeyServerInfo+`":`...)
-		b = append(append(b, f.info...), "},"...)
+		b = append(append(append(b, `"resultType":"complete","_meta":`...), f.meta...), ',')
 	}
 	b = append(b, `"ttlMs":`...)
 	b = strconv.AppendInt(b, ttl, 10)
@@ -265,7 +300,7 @@ func (f *fast) cacheable(ttl int64, isModern bool) []byte {
 }
 
 // contents is a result of resources/read.
-func (f *fast) contents(uri string, contents []*mcp.ResourceContents) (json.RawMessage, error) {
+func (f *fast) contents(a *answer, uri string, contents []*mcp.ResourceContents) ([]byte, error) {
 	filled := make([]*mcp.ResourceContents, len(contents))
 	for i, c := range contents {
 		whole := *c
@@ -277,17 +312,19 @@ func (f *fast) contents(uri string, contents []*mcp.ResourceContents) (json.RawM
 	if err != nil {
 		return nil, err
 	}
-	b := append(f.cacheable(0, true), `,"contents":`...)
+	b := append(f.cacheable(a, 0, true), `,"contents":`...)
 	return append(append(b, raw...), '}'), nil
 }
 
-// result answers with a result.
-func (a *answer) result(result json.RawMessage) {
-	b := make([]byte, 0, len(result)+len(a.id)+64)
-	b = append(append(b, `{"jsonrpc":"2.0","id":`...), a.id...)
-	b = append(append(b, `,"result":`...), result...)
-	a.document(http.StatusOK, append(b, '}'))
+// beginResult begins an answer with a result, which is appended to what it returns.
+func (a *answer) beginResult(room int) []byte {
+	b := append(make([]byte, 0, room), `{"jsonrpc":"2.0","id":`...)
+	b = append(b, a.id...)
+	return append(b, `,"result":`...)
 }
+
+// result answers with what beginResult began.
+func (a *answer) result(b []byte) { a.document(http.StatusOK, append(b, '}')) }
 
 // failed answers with an error of a call that was let in. In the modern era what the caller did wrong is a status too.
 func (a *answer) failed(err *jsonrpc.Error, isModern bool) {

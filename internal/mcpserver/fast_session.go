@@ -30,10 +30,10 @@ func (h *Handler) answerFastIn(a *answer, r *http.Request, m *message, rq *reque
 	}
 	switch m.method {
 	case "ping":
-		a.result(json.RawMessage("{}"))
+		a.result(append(a.beginResult(128), "{}"...))
 		return true
 	case "tools/list", "resources/list":
-		list, ok := h.fast.list(r.Context(), h.box, m.method, false)
+		list, ok := h.fast.list(r.Context(), a, h.box, m.method, false)
 		if ok {
 			a.result(list)
 		}

@@ -26,12 +26,12 @@
 package mcpserver
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -169,8 +169,11 @@ func New(o Options) (_ *Handler, err error) {
 // ServeHTTP answers one request of the endpoint. Every answer carries X-Request-Id: the one already set on w, or one
 // made up.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	requestID := cmp.Or(w.Header().Get(requestIDHeader), rand.Text())
-	w.Header().Set(requestIDHeader, requestID)
+	requestID := w.Header().Get(requestIDHeader)
+	if requestID == "" {
+		requestID = rand.Text()
+		w.Header().Set(requestIDHeader, requestID)
+	}
 	a := newAnswer(w, requestID, h.silence, h.patience)
 	defer a.finish()
 
@@ -198,7 +201,7 @@ func (h *Handler) post(a *answer, r *http.Request) {
 		a.refuse(http.StatusUnsupportedMediaType, err)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(a.ResponseWriter, r.Body, h.maxBody))
+	body, err := h.read(a, r)
 	if err != nil {
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 			a.refuse(http.StatusRequestEntityTooLarge, invalidRequest("the body is larger than %d bytes", h.maxBody))
@@ -231,6 +234,15 @@ func (h *Handler) post(a *answer, r *http.Request) {
 		return
 	}
 	h.older(a, r, m, version, body)
+}
+
+// read reads the body, bounded. What a client says of its length is believed as far as it costs little.
+func (h *Handler) read(a *answer, r *http.Request) ([]byte, error) {
+	const cheap = 16 << 10
+	var body bytes.Buffer
+	body.Grow(int(min(max(r.ContentLength, 0), cheap)) + bytes.MinRead)
+	_, err := body.ReadFrom(http.MaxBytesReader(a.ResponseWriter, r.Body, h.maxBody))
+	return body.Bytes(), err
 }
 
 // Close refuses new messages, waits until those being answered have been, and then ends all sessions and with them
@@ -272,6 +284,9 @@ func (h *Handler) end() {
 // jsonBody refuses a body that is not plain JSON. A page of another site can send text/plain without being asked, but
 // not application/json.
 func jsonBody(r *http.Request) *rpcError {
+	if values := r.Header["Content-Type"]; len(values) == 1 && values[0] == "application/json" && r.Header["Content-Encoding"] == nil {
+		return nil
+	}
 	mediaType, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || mediaType != "application/json" || len(r.Header.Values("Content-Type")) != 1 {
 		return invalidRequest("the Content-Type must be application/json")
@@ -287,6 +302,9 @@ func jsonBody(r *http.Request) *rpcError {
 
 // accepts checks that the client takes an answer of each of these media types.
 func accepts(r *http.Request, mediaTypes ...string) *rpcError {
+	if values := r.Header["Accept"]; len(values) == 1 && values[0] == usualAccept {
+		return nil
+	}
 	taken := map[string]bool{}
 	for _, line := range r.Header.Values("Accept") {
 		for part := range strings.SplitSeq(line, ",") {
@@ -302,6 +320,9 @@ func accepts(r *http.Request, mediaTypes ...string) *rpcError {
 	}
 	return nil
 }
+
+// usualAccept is what clients send, and allows all that is answered here.
+const usualAccept = "application/json, text/event-stream"
 
 // one returns the value of a header that may stand once at most.
 func one(header http.Header, name string) (string, *rpcError) {

@@ -93,7 +93,30 @@ func (s *scanner) read(where string, known []string) (members, error) {
 }
 
 // fold maps keys that strings.EqualFold takes for equal to one string.
-func fold(key string) string { return strings.ToLower(strings.ToUpper(key)) }
+func fold(key string) string {
+	same := true
+	for i := range len(key) {
+		switch c := key[i]; {
+		case c >= utf8.RuneSelf:
+			return strings.ToLower(strings.ToUpper(key))
+		case c >= 'A' && c <= 'Z':
+			same = false
+		}
+	}
+	if same {
+		return key
+	}
+	return strings.ToLower(key)
+}
+
+// spelled are the keys that most messages have, so that reading them makes no copies.
+var spelled = func() map[string]string {
+	all := map[string]string{}
+	for _, key := range slices.Concat(messageKeys, paramsKeys, metaKeys, []string{"version"}) {
+		all[key] = key
+	}
+	return all
+}()
 
 // parse reads one JSON-RPC message and nothing else. When it refuses, the message it returns holds the id, if there was
 // one, or is nil.
@@ -132,7 +155,7 @@ func parse(body []byte) (*message, *rpcError) {
 func (m *message) readEnvelope(top members) *rpcError {
 	if id, given := top["id"]; given {
 		if !isID(id) {
-			return invalidRequest("the id must be a string or a whole number, of at most %d bytes", maxID)
+			return invalidRequest("the id must be a string or a whole number up to 2^53, of at most %d bytes", maxID)
 		}
 		m.id = id
 	}
@@ -140,9 +163,12 @@ func (m *message) readEnvelope(top members) *rpcError {
 		return invalidRequest(`"jsonrpc" must be "2.0"`)
 	}
 	method, isRequest := top["method"]
+	_, hasResult := top["result"]
+	_, hasError := top["error"]
+	if isRequest && (hasResult || hasError) {
+		return invalidRequest("the message is a request and an answer at once")
+	}
 	if !isRequest {
-		_, hasResult := top["result"]
-		_, hasError := top["error"]
 		if m.id == nil || hasResult == hasError {
 			return invalidRequest("the message has no method and is no answer either")
 		}

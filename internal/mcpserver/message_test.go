@@ -49,6 +49,8 @@ func TestParseRefuses(t *testing.T) {
 		{"a number as method", `{"jsonrpc":"2.0","id":1,"method":7}`, jsonrpc.CodeInvalidRequest, `"method" must be`, "1"},
 		{"null as method", `{"jsonrpc":"2.0","id":1,"method":null}`, jsonrpc.CodeInvalidRequest, `"method" must be`, "1"},
 		{"no method and no result", `{"jsonrpc":"2.0","id":1}`, jsonrpc.CodeInvalidRequest, "no method and is no answer", "1"},
+		{"attack 43 a request that is an answer too", `{"jsonrpc":"2.0","id":1,"method":"tools/list","result":{}}`, jsonrpc.CodeInvalidRequest, "a request and an answer at once", "1"},
+		{"attack 43 a request that is an error too", `{"jsonrpc":"2.0","id":1,"method":"tools/list","error":null}`, jsonrpc.CodeInvalidRequest, "a request and an answer at once", "1"},
 		{"an answer to nothing", `{"jsonrpc":"2.0","result":{}}`, jsonrpc.CodeInvalidRequest, "no method and is no answer", ""},
 		{"an answer with result and error", `{"jsonrpc":"2.0","id":1,"result":{},"error":{}}`, jsonrpc.CodeInvalidRequest, "no method and is no answer", "1"},
 		{"attack 56 params that are an array", `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["a"]}`, jsonrpc.CodeInvalidParams, "the params of tools/call must be an object", "1"},

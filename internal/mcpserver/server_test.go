@@ -43,6 +43,7 @@ type ending struct {
 // callers are the identities behind the tokens.
 var callers = map[string]*identity.Identity{
 	"ada":       {Kind: identity.Person, Issuer: "https://issuer.example.com", Subject: "ada", Scopes: []string{"execute"}},
+	"eve":       {Kind: identity.Person, Issuer: "https://issuer.example.com", Subject: "eve", Scopes: []string{"execute"}},
 	"bob":       {Kind: identity.Person, Issuer: "https://issuer.example.com", Subject: "bob", Scopes: []string{"execute"}},
 	"reader":    {Kind: identity.Person, Issuer: "https://issuer.example.com", Subject: "reader", Scopes: []string{"time:read"}},
 	"converter": {Kind: identity.Person, Issuer: "https://issuer.example.com", Subject: "converter", Scopes: []string{"time:convert"}},

@@ -48,18 +48,14 @@ func newSessions(max, maxPerUser int, timeout time.Duration) *sessions {
 		byID: map[string]*session{}, perUser: map[string]map[*session]struct{}{}}
 }
 
-// reserve makes room for a session of this user. Who has too many loses the one idle for longest.
+// reserve makes room for a session of this user. Where there is none, the user with the most sessions loses one that
+// runs no call: nobody's sessions keep others out, however many somebody opens.
 func (t *sessions) reserve(key string) (*session, bool) {
 	t.mu.Lock()
-	mine := t.perUser[key]
-	full := t.count >= t.max || key != "" && len(mine) >= t.maxPerUser
+	full := t.count >= t.max || key != "" && len(t.perUser[key]) >= t.maxPerUser
 	var oldest *session
 	if full && !t.closed {
-		for s := range mine {
-			if s.server != nil && s.active == 0 && (oldest == nil || s.since.Before(oldest.since)) {
-				oldest = s
-			}
-		}
+		oldest = idlest(t.crowd(key))
 	}
 	if t.closed || full && oldest == nil {
 		t.mu.Unlock()
@@ -80,6 +76,39 @@ func (t *sessions) reserve(key string) (*session, bool) {
 		oldest.close()
 	}
 	return s, true
+}
+
+// crowd returns the sessions of whom one must go: this user's own, or those of a user who has at least two more. It is
+// called with mu held.
+func (t *sessions) crowd(key string) map[*session]struct{} {
+	mine := t.perUser[key]
+	if key != "" && len(mine) >= t.maxPerUser {
+		return mine
+	}
+	most := mine
+	for _, theirs := range t.perUser {
+		if len(theirs) > len(most) {
+			most = theirs
+		}
+	}
+	if len(most) < len(mine)+2 {
+		return mine
+	}
+	return most
+}
+
+// idlest returns the session that was used longest ago of those that run no call, one without an open stream if there
+// is any.
+func idlest(crowd map[*session]struct{}) (oldest *session) {
+	for s := range crowd {
+		if s.server == nil || s.posts > 0 {
+			continue
+		}
+		if oldest == nil || s.active < oldest.active || s.active == oldest.active && s.since.Before(oldest.since) {
+			oldest = s
+		}
+	}
+	return oldest
 }
 
 // fill makes a reserved session a real one, unless its client has left or the server is going down.

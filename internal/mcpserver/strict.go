@@ -140,28 +140,31 @@ func (s *scanner) object(member func(key string, value []byte) error) error {
 // keys are those of one object. Few are looked through, many are looked up, so that a stranger's long object costs no
 // more than its length.
 type keys struct {
-	few  []string
+	few  [8]string
+	n    int
 	many map[string]bool
 }
 
 // add reports whether the key was not there.
 func (k *keys) add(key string) bool {
-	const fewAre = 16
 	if k.many != nil {
 		seen := k.many[key]
 		k.many[key] = true
 		return !seen
 	}
-	if slices.Contains(k.few, key) {
+	if slices.Contains(k.few[:k.n], key) {
 		return false
 	}
-	k.few = append(k.few, key)
-	if len(k.few) > fewAre {
-		k.many = make(map[string]bool, 4*fewAre)
-		for _, key := range k.few {
-			k.many[key] = true
-		}
+	if k.n < len(k.few) {
+		k.few[k.n] = key
+		k.n++
+		return true
 	}
+	k.many = make(map[string]bool, 4*len(k.few))
+	for _, key := range k.few {
+		k.many[key] = true
+	}
+	k.many[key] = true
 	return true
 }
 
@@ -212,7 +215,11 @@ func (s *scanner) text() (string, error) {
 	}
 	if s.i < len(s.b) && s.b[s.i] == '"' {
 		s.i++
-		return string(s.b[start : s.i-1]), nil
+		text := s.b[start : s.i-1]
+		if key, is := spelled[string(text)]; is {
+			return key, nil
+		}
+		return string(text), nil
 	}
 	out := append([]byte(nil), s.b[start:s.i]...)
 	for s.i < len(s.b) {

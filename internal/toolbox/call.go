@@ -2,7 +2,6 @@ package toolbox
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -35,7 +34,10 @@ type Call struct {
 // one of the errors of this package: [*UnknownError], [*ScopeError], [*ArgumentsError], [*CapabilityError], [*FailedError],
 // [ErrDraining], [ErrBusy], [ErrTimeout], [ErrCancelled], [ErrTooLarge] or [ErrNotRecorded].
 func (b *Box) Call(ctx context.Context, c *Call) (*mcp.CallToolResult, error) {
-	requestID := cmp.Or(c.RequestID, rand.Text())
+	requestID := c.RequestID
+	if requestID == "" {
+		requestID = rand.Text()
+	}
 	t := b.byName[c.Name]
 	arguments := c.Arguments
 	if trimmed := bytes.TrimSpace(arguments); len(trimmed) == 0 || bytes.Equal(trimmed, []byte("null")) {
@@ -105,7 +107,9 @@ func (b *Box) fits(ctx context.Context, name, requestID string, size int64) erro
 
 // Read reads a resource for the caller in ctx. Its errors are as those of [Box.Call], without [*ArgumentsError].
 func (b *Box) Read(ctx context.Context, uri, requestID string) ([]*mcp.ResourceContents, error) {
-	requestID = cmp.Or(requestID, rand.Text())
+	if requestID == "" {
+		requestID = rand.Text()
+	}
 	r := b.resourceAt(uri)
 	d := b.decide(ctx, uri, r != nil, nil)
 	b.tryShadow(ctx, requestID, uri, r != nil, nil, d)

@@ -107,10 +107,15 @@ func (s *schema) problems(value json.RawMessage) []Problem {
 func (s *schema) memberProblems(object map[string]any) []Problem {
 	var problems []Problem
 	if s.closed {
-		for _, name := range slices.Sorted(maps.Keys(object)) {
+		var unknown []string
+		for name := range object {
 			if s.root.Properties[name] == nil {
-				problems = append(problems, unknownMember(name, s.members))
+				unknown = append(unknown, name)
 			}
+		}
+		slices.Sort(unknown)
+		for _, name := range unknown {
+			problems = append(problems, unknownMember(name, s.members))
 		}
 	}
 	for _, name := range s.root.Required {
