@@ -70,8 +70,8 @@ func (c claims) list(path idp.Path, words bool) ([]string, error) {
 	}
 	switch v := v.(type) {
 	case string:
-		if words {
-			return strings.Fields(v), nil
+		if words { // RFC 6749, section 3.3: a space and nothing else parts them
+			return strings.FieldsFunc(v, func(r rune) bool { return r == ' ' }), nil
 		}
 		return []string{v}, nil
 	case []any:

@@ -47,6 +47,7 @@ func TestPresets(t *testing.T) {
 			return slices.Equal(id.Scopes, []string{"openid", "execute", "time:read"}) && id.Kind == identity.Person
 		}},
 		{"Auth0: scope as a list is read", idp.Auth0("x"), "at+jwt", auth0.with(claimSet{"scope": []string{"a", "b"}, "permissions": nil}), "", func(id *identity.Identity) bool { return slices.Equal(id.Scopes, []string{"a", "b"}) }},
+		{"a tab parts no scopes (RFC 6749, section 3.3)", idp.Keycloak(i.URL, "r"), "JWT", keycloak.with(claimSet{"scope": "x\texecute"}), "", func(id *identity.Identity) bool { return !id.HasScope("execute") }},
 		{"Auth0: client credentials are an app", idp.Auth0("x"), "JWT", auth0.with(claimSet{"sub": "cli@clients", "gty": "client-credentials"}), "", func(id *identity.Identity) bool { return id.Kind == identity.App }},
 		{"Auth0: the audience in a list beside userinfo is accepted", idp.Auth0("x"), "JWT", auth0.with(claimSet{"aud": []string{resource, i.URL + "/userinfo"}}), "", nil},
 		{"Okta: scp as a list, uid as the object", idp.Okta("x", ""), nil, okta, "", func(id *identity.Identity) bool {

@@ -101,6 +101,8 @@ func TestTokens(t *testing.T) {
 		{"attack 25 typ spelled as a media type is accepted", typ("application/AT+JWT", nil), ""},
 		{"attack 25 a refresh token by typ is refused", typ("rt+jwt", nil), bearer.ReasonType},
 		{"attack 25 a logout token by typ is refused", typ("logout+jwt", nil), bearer.ReasonType},
+		{"attack 25 a claim typ of an ID token is refused", typ("JWT", claimSet{"typ": "ID"}), bearer.ReasonType},
+		{"attack 25 a claim typ of a refresh token is refused", typ("JWT", claimSet{"typ": "Refresh"}), bearer.ReasonType},
 		{"attack 25 token_use id is refused", typ("JWT", claimSet{"token_use": "id"}), bearer.ReasonType},
 		{"attack 25 token_use refresh is refused", typ("JWT", claimSet{"token_use": "refresh_token"}), bearer.ReasonType},
 		{"a token bound to a key is refused, since nobody proved the key", with(claimSet{"cnf": claimSet{"jkt": "x"}}), bearer.ReasonType},

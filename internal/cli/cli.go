@@ -16,7 +16,6 @@ import (
 	"io"
 	"runtime/debug"
 
-	"charm.land/fang/v2"
 	"github.com/spf13/cobra"
 )
 
@@ -28,27 +27,46 @@ type streams struct {
 
 // Main runs the command that args name, until it is done or ctx ends, and returns the exit code of the process.
 func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
-	s := streams{in: in, out: out, err: errOut}
+	s := streams{in: in, out: &watched{w: out}, err: errOut}
 	root := &cobra.Command{
 		Use:   "fastmcp-auth",
 		Short: "Sign-in for MCP tools",
 		Long: "fastmcp-auth serves MCP tools to signed-in people and agents: it accepts only tokens of your identity provider.\n" +
 			"Without any account it runs against a development provider of its own.",
 		Example: "fastmcp-auth demo\nfastmcp-auth serve\nfastmcp-auth config",
+		Version: version(),
 		Args:    usageArgs(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetArgs(args)
 	root.SetIn(in)
-	root.SetOut(out)
+	root.SetOut(s.out)
+	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetErr(errOut)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), configCommand(s), policyCommand(s))
-	err := fang.Execute(ctx, root,
-		fang.WithVersion(version()),
-		fang.WithErrorHandler(func(_ io.Writer, _ fang.Styles, err error) { report(errOut, err) }),
-	)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = s.out.(*watched).err
+	}
+	if err != nil {
+		report(errOut, err)
+	}
 	return exitCode(ctx, err)
+}
+
+// watched remembers the first write that failed: help that nobody could read is a failure too.
+type watched struct {
+	w   io.Writer
+	err error
+}
+
+func (o *watched) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if err != nil && o.err == nil {
+		o.err = err
+	}
+	return n, err
 }
 
 // version is the module's version where the binary was built from one, else the commit.

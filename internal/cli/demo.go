@@ -57,6 +57,7 @@ type demo struct {
 	at     app.Addresses
 
 	tokenEndpoint string
+	screen        *tui.Screen // the sign-in that is shown, or nil
 }
 
 // The two people of the tour: one who may call everything, one who may only read the time.
@@ -147,7 +148,8 @@ func (d *demo) withoutToken(ctx context.Context) error {
 // signedIn signs in, lists the tools and calls two.
 func (d *demo) signedIn(ctx context.Context) error {
 	d.steps.Heading("Sign in")
-	session, err := client.Connect(ctx, d.at.MCP, client.Options{ClientVersion: version(), SignIn: d.device(ctx)})
+	session, err := client.Connect(ctx, d.at.MCP, client.Options{ClientVersion: version(), SignIn: d.device()})
+	d.closeScreen(ctx, err)
 	if err != nil {
 		return fmt.Errorf("sign in: %w", err)
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,22 +18,31 @@ import (
 )
 
 // device is the sign-in of the tour: the code on the screen, approved on the page, by a key, or by itself with --yes.
-func (d *demo) device(ctx context.Context) *signin.Device {
+func (d *demo) device() *signin.Device {
 	return &signin.Device{
 		ClientID: d.at.ClientID,
 		Scopes:   d.scopes(),
 		Prompt: func(p signin.DevicePrompt) {
-			screen := d.show(p)
+			d.screen = d.show(p)
 			if d.yes {
 				d.approve(p.UserCode)
 			}
-			go func() {
-				<-p.Done
-				screen.Close(ctx.Err())
-			}()
 		},
 	}
 }
+
+// closeScreen gives the terminal back and says how the sign-in went.
+func (d *demo) closeScreen(ctx context.Context, err error) {
+	switch {
+	case d.screen == nil:
+	case ctx.Err() != nil:
+		d.screen.Close(errCancelled)
+	default:
+		d.screen.Close(err)
+	}
+}
+
+var errCancelled = errors.New("cancelled")
 
 // show draws the code. Keys are read where a person is at the keyboard.
 func (d *demo) show(p signin.DevicePrompt) *tui.Screen {
