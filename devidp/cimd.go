@@ -1,6 +1,7 @@
 package devidp
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -154,7 +155,8 @@ func (s *Server) get(ctx context.Context, from string) ([]byte, time.Duration, e
 		if errors.As(err, &blocked) {
 			return nil, 0, blocked
 		}
-		return nil, 0, fmt.Errorf("cannot be fetched: %w", errors.Unwrap(err))
+		s.log.InfoContext(ctx, "client document not fetched", "cause", err)
+		return nil, 0, errors.New("cannot be fetched")
 	}
 	defer res.Body.Close()
 	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
@@ -196,10 +198,36 @@ func strictJSON(body []byte, v any) error {
 	if !json.Valid(body) || len(strings.TrimSpace(string(body))) == 0 || strings.TrimSpace(string(body))[0] != '{' {
 		return errors.New("is not a JSON object")
 	}
+	if name, twice := memberTwice(body); twice {
+		return fmt.Errorf("has the member %.40q twice", name)
+	}
 	if err := json.Unmarshal(body, v); err != nil {
 		return errors.New("has a member of the wrong type")
 	}
 	return nil
+}
+
+// memberTwice finds a member of the object that stands there twice, whatever its case: parsers disagree about which one
+// counts. body is valid JSON.
+func memberTwice(body []byte) (string, bool) {
+	seen, dec := map[string]bool{}, json.NewDecoder(bytes.NewReader(body))
+	dec.Token() // the brace
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return "", false
+		}
+		lower := strings.ToLower(fmt.Sprint(name))
+		if seen[lower] {
+			return lower, true
+		}
+		seen[lower] = true
+		var value json.RawMessage
+		if dec.Decode(&value) != nil {
+			return "", false
+		}
+	}
+	return "", false
 }
 
 // guardedClient fetches only from public addresses. The check looks at the address that is dialled, after its name was

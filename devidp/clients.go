@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
@@ -152,12 +153,14 @@ func checkRedirectURI(raw string) error {
 	u, err := url.Parse(raw)
 	lower := strings.ToLower(raw)
 	switch {
-	case err != nil || len(raw) > maxParam || strings.ContainsAny(raw, "\\ \t\r\n\"'<>`"):
+	case err != nil || len(raw) > maxParam || strings.ContainsAny(raw, "\\ \t\r\n\"'<>`*"):
 		return fmt.Errorf("redirect URI %.100q is not a URL", raw)
 	case u.Scheme != "https" && u.Scheme != "http" || u.Opaque != "" || u.Hostname() == "":
 		return fmt.Errorf("redirect URI %.100q is neither https nor loopback http", raw)
 	case u.Scheme == "http" && !loopbackHost(u.Hostname()):
 		return fmt.Errorf("redirect URI %.100q uses http beyond loopback", raw)
+	case u.Port() != "" && !isPort(u.Port()):
+		return fmt.Errorf("redirect URI %.100q has no port that there is", raw)
 	case u.User != nil || u.Fragment != "" || strings.Contains(raw, "#"):
 		return fmt.Errorf("redirect URI %.100q has a user or a fragment", raw)
 	case strings.Contains(lower, "%2f") || strings.Contains(lower, "%5c") || strings.Contains(lower, "%2e") || dotSegment(u.Path):
@@ -169,6 +172,11 @@ func checkRedirectURI(raw string) error {
 		}
 	}
 	return nil
+}
+
+func isPort(s string) bool {
+	n, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && n > 0
 }
 
 func dotSegment(path string) bool {
@@ -204,7 +212,7 @@ func withoutLoopbackPort(uri string) (string, bool) {
 		if strings.Contains(h, ":") {
 			host = "[" + h + "]"
 		}
-		if port == "" || len(port) > 5 || strings.Trim(port, "0123456789") != "" {
+		if !isPort(port) {
 			return "", false
 		}
 	}

@@ -104,6 +104,11 @@ func clientFrom(id string, m oauth.ClientMetadata, signedOut, taken []string) (*
 	if err := checkURIs(m, signedOut); err != nil {
 		return nil, err
 	}
+	for _, page := range []string{m.ClientURI, m.LogoURI} {
+		if page != "" && !absoluteURL(page) {
+			return nil, fmt.Errorf("names %.60q, which is not an http or https URL", page)
+		}
+	}
 	c := &client{Client: Client{ID: id, Name: orElse(m.ClientName, id), RedirectURIs: m.RedirectURIs,
 		PostLogoutRedirectURIs: signedOut, Grants: m.GrantTypes}, method: m.TokenEndpointAuthMethod}
 	// The scope of a registration is where a client begins, not its limit: MCP clients register with what their first

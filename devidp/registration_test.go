@@ -55,6 +55,10 @@ func TestRegistrationRefuses(t *testing.T) {
 	p := start(t, devidp.Options{})
 	for name, c := range map[string]struct{ body, code string }{
 		"attack 5 a javascript redirect is refused":             {`{"redirect_uris":["javascript:alert(1)"]}`, "invalid_redirect_uri"},
+		"attack 3 a wildcard redirect is refused":               {`{"redirect_uris":["https://*.example.org/cb"]}`, "invalid_redirect_uri"},
+		"attack 3 a port that cannot be is refused":             {`{"redirect_uris":["http://127.0.0.1:99999/cb"]}`, "invalid_redirect_uri"},
+		"attack 5 a javascript page is refused":                 {`{"redirect_uris":["http://127.0.0.1/cb"],"client_uri":"javascript:alert(1)"}`, "invalid_client_metadata"},
+		"attack 41 a member twice is refused":                   {`{"redirect_uris":["http://127.0.0.1/cb"],"redirect_uris":["https://evil.example.org"]}`, "invalid_client_metadata"},
 		"attack 5 a data redirect is refused":                   {`{"redirect_uris":["data:text/html,x"]}`, "invalid_redirect_uri"},
 		"attack 5 a file redirect is refused":                   {`{"redirect_uris":["file:///etc/passwd"]}`, "invalid_redirect_uri"},
 		"attack 5 shell characters are refused":                 {`{"redirect_uris":["https://a.example.org/$(x)` + "`" + `"]}`, "invalid_redirect_uri"},
