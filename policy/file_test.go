@@ -205,7 +205,7 @@ func TestAttack54AConditionEnds(t *testing.T) {
 		`1 / (arguments.list[0] - 1) == 1`: "divides by zero",
 	} {
 		p := parsed(t, "rules:\n  - name: r\n    tools: '*'\n    when: "+quoted(when))
-		if d := p.DecideCall(person(), "x", json.RawMessage(long)); d.Effect != policy.Deny || !strings.Contains(d.Reason, reason) {
+		if d := p.DecideCall(person(), "x", json.RawMessage(long)); d.Effect != policy.Deny || !strings.Contains(d.Reason, reason) && !(reason == "costs too much" && strings.Contains(d.Reason, "takes too long")) {
 			t.Errorf("%s: %v, %s", when, d.Effect, d.Reason)
 		}
 	}
