@@ -13,10 +13,14 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"runtime/debug"
+	"strings"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // streams are where a command reads and writes.
@@ -33,7 +37,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 		Short: "Sign-in for MCP tools",
 		Long: "fastmcp-auth serves MCP tools to signed-in people and agents: it accepts only tokens of your identity provider.\n" +
 			"Without any account it runs against a development provider of its own.",
-		Example: "fastmcp-auth demo\nfastmcp-auth serve\nfastmcp-auth config",
+		Example: "  fastmcp-auth demo\n  fastmcp-auth serve\n  fastmcp-auth config",
 		Version: version(),
 		Args:    usageArgs(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -43,6 +47,8 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.SetOut(s.out)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetErr(errOut)
+	cobra.AddTemplateFunc("described", described)
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages ", "Flags | described "))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), configCommand(s), policyCommand(s))
 	err := root.ExecuteContext(ctx)
@@ -53,6 +59,29 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 		report(errOut, err)
 	}
 	return exitCode(ctx, err)
+}
+
+const helpWidth = 80 // columns
+
+// described lists flags, each with its sentence below it: there is a flag for each setting, and some names are long.
+func described(flags *pflag.FlagSet) string {
+	var b strings.Builder
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
+		kind, sentence := pflag.UnquoteUsage(f)
+		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "[]" {
+			sentence += " (default " + f.DefValue + ")"
+		}
+		name := "--" + f.Name
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand + ", " + name
+		}
+		text := ansi.Wordwrap(sentence, helpWidth-8, "")
+		fmt.Fprintf(&b, "  %s\n        %s\n", strings.TrimSpace(name+" "+kind), strings.ReplaceAll(text, "\n", "\n        "))
+	})
+	return b.String()
 }
 
 // watched remembers the first write that failed: help that nobody could read is a failure too.

@@ -13,7 +13,7 @@ func configCommand(s streams) *cobra.Command {
 		Use:     "config",
 		Short:   "Show each setting and where it came from",
 		Long:    "Shows the value of each setting and its origin: a flag, the environment, .env, the file or the default. Secrets are not shown.",
-		Example: "fastmcp-auth config\nfastmcp-auth config --json",
+		Example: "  fastmcp-auth config\n  fastmcp-auth config --json",
 		Args:    usageArgs(cobra.NoArgs),
 	}
 	config.Flags(cmd.Flags(), config.Show)

@@ -28,7 +28,7 @@ func demoCommand(s streams) *cobra.Command {
 		Long: "Starts the development provider and a protected server, signs in through the device flow as a person would, lists the\n" +
 			"tools, calls two of them with live progress, and shows a request refused without a token and one with too little scope.\n" +
 			"Both stay up afterwards, with what to try next.",
-		Example: "fastmcp-auth demo\nfastmcp-auth demo --once --yes",
+		Example: "  fastmcp-auth demo\n  fastmcp-auth demo --once --yes",
 		Args:    usageArgs(cobra.NoArgs),
 	}
 	config.Flags(cmd.Flags(), config.Demo)

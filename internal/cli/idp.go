@@ -15,7 +15,7 @@ func idpCommand(s streams) *cobra.Command {
 		Short: "Run the development identity provider alone",
 		Long: "Runs an OpenID provider for development: no passwords, well-known users and secrets, everything forgotten at the end.\n" +
 			"It listens on loopback only unless told otherwise. When ready it prints one JSON line with its addresses on stdout.",
-		Example: "fastmcp-auth idp\nfastmcp-auth idp --idp-character entra",
+		Example: "  fastmcp-auth idp\n  fastmcp-auth idp --idp-character entra",
 		Args:    usageArgs(cobra.NoArgs),
 	}
 	config.Flags(cmd.Flags(), config.IDP)

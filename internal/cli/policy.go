@@ -47,7 +47,7 @@ func policyTestCommand(s streams) *cobra.Command {
 		Long: "Answers whether an identity may call a tool with these arguments, and by which rule; or holds the policy against a file of\n" +
 			"expected decisions, and exits with 1 where one differs. The policy is the one that serve would use with the same settings;\n" +
 			"--policy-file asks another. A token is verified as serve verifies it, with the configured provider.",
-		Example: "fastmcp-auth policy test --identity who.json --tool pay --args '{\"amount\": 5}'\n" +
+		Example: "  fastmcp-auth policy test --identity who.json --tool pay --args '{\"amount\": 5}'\n" +
 			"fastmcp-auth policy test --token - --tool pay < token\n" +
 			"fastmcp-auth policy test --expect expected.yaml --policy-file policy.yaml",
 		Args: usageArgs(cobra.NoArgs),
