@@ -86,7 +86,7 @@ func TestSetPolicy(t *testing.T) {
 func TestShadow(t *testing.T) {
 	var log bytes.Buffer
 	box := newBox(t, toolbox.Options{
-		Policy: parsed(t, "rules: [{name: all, tools: '*'}]\n"), Tools: []toolbox.Tool{tool("echo", say(nil))},
+		Policy: parsed(t, "rules: [{name: all, tools: '*'}]\n"), Tools: []toolbox.Tool{tool("echo", say(map[string]string{"said": "x"}))},
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	box.SetShadow(parsed(t, shortTexts))
