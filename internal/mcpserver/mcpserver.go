@@ -14,7 +14,8 @@
 //	legacy     2025-11-25 and older: sessions                  legacy.go, sessions.go, events.go
 //	fast       plain requests, answered without the SDK        fast.go, fast_session.go
 //	sdk        the SDK's servers and what they call            sdk.go
-//	offers     prompts, templates, completions, changes        offers.go
+//	offers     prompts, templates, completions                 offers.go
+//	listen     streams of what changes                         subscriptions.go
 //	rounds     calls that ask the client for input             rounds.go, state.go
 //	answer     request ids, keep-alives, errors on the wire    answer.go, rpcerror.go
 //	Origins    which hosts and pages may talk to us            origin.go
@@ -64,7 +65,8 @@ type Options struct {
 	// SessionTimeout ends a legacy session that was not used for so long; 0 means 30 minutes.
 	SessionTimeout time.Duration
 	// MaxSessions limits legacy sessions; 0 means 10,000. MaxSessionsPerUser limits those of one identity; 0 means 100,
-	// and it does not bind where nobody signs in. Who has too many loses the one idle for longest.
+	// and it does not bind where nobody signs in. Who has too many loses the one idle for longest. Both limit the
+	// subscriptions of the modern era too, and there who has too many gets no more.
 	MaxSessions, MaxSessionsPerUser int
 	// KeepAlive is after how much silence a stream gets a comment, so that nothing between takes it for dead; 0 means
 	// 15 seconds.
@@ -90,9 +92,12 @@ type Handler struct {
 	stream http.Handler // modern, answered by an event stream
 	legacy http.Handler // with sessions
 
-	methods methods
-	states  *states
-	servers []*mcp.Server // of both eras
+	methods       methods
+	subscriptions *subscriptions
+	leaving       context.Context // ends when the handler closes
+	leave         context.CancelFunc
+	states        *states
+	servers       []*mcp.Server // of both eras
 
 	requests sync.Map // what the SDK's servers ask for by the private header: nonce → *request
 
@@ -141,6 +146,8 @@ func New(o Options) (_ *Handler, err error) {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
 	h.methods = newMethods(h.box)
+	h.subscriptions = newSubscriptions(h.sessions.max, h.sessions.maxPerUser)
+	h.leaving, h.leave = context.WithCancel(context.Background())
 	if h.states, err = newStates(); err != nil {
 		return nil, fmt.Errorf("mcpserver: %w", err)
 	}
@@ -163,6 +170,7 @@ func New(o Options) (_ *Handler, err error) {
 	h.plain = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return modern }, &plain)
 	h.stream = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return modern }, &stream)
 	h.legacy = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return older }, &legacy)
+	h.box.OnChange(h.listsChanged)
 	return h, nil
 }
 
@@ -256,6 +264,7 @@ func (h *Handler) Close(ctx context.Context) {
 		}
 	}
 	h.mu.Unlock()
+	h.leave()
 	select {
 	case <-h.idle:
 	case <-ctx.Done():

@@ -58,8 +58,12 @@ func (h *Handler) modern(a *answer, r *http.Request, m *message, version string,
 	if h.answerFast(a, r, m) {
 		return
 	}
+	if m.method == "subscriptions/listen" {
+		h.listen(a, r, body)
+		return
+	}
 	next := h.plain
-	if m.token || m.log || m.method == "subscriptions/listen" {
+	if m.token || m.log {
 		next = h.stream
 	}
 	h.pass(a, r, next, body, &request{token: m.token})

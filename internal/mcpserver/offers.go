@@ -37,9 +37,12 @@ func newMethods(box *toolbox.Box) methods {
 
 // capabilities are what a server says of itself.
 func capabilities(box *toolbox.Box) *mcp.ServerCapabilities {
-	c := &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{}, Resources: &mcp.ResourceCapabilities{}}
+	c := &mcp.ServerCapabilities{
+		Tools:     &mcp.ToolCapabilities{ListChanged: true},
+		Resources: &mcp.ResourceCapabilities{ListChanged: true},
+	}
 	if len(box.AllPrompts()) > 0 {
-		c.Prompts = &mcp.PromptCapabilities{}
+		c.Prompts = &mcp.PromptCapabilities{ListChanged: true}
 	}
 	if box.Conversations() {
 		c.Logging = &mcp.LoggingCapabilities{}
@@ -133,35 +136,4 @@ func (h *Handler) complete(ctx context.Context, req *mcp.CompleteRequest) (*mcp.
 		return nil, err
 	}
 	return &mcp.CompleteResult{Completion: mcp.CompletionResultDetails{Values: values, Total: len(values)}}, nil
-}
-
-// mayWatch says why the caller in ctx may not be told of changes of a resource, or nil.
-func (h *Handler) mayWatch(ctx context.Context, uri string) error {
-	if err := h.box.AllowResource(ctx, uri); err != nil {
-		return err
-	}
-	if !h.box.Watched(uri) {
-		return invalidParams("%q does not change in a way that clients are told of", clip(uri)).wire("")
-	}
-	return nil
-}
-
-// keepWatchable drops from a subscription the resources that its caller may not watch. The acknowledgement says which
-// ones are left.
-func (h *Handler) keepWatchable(ctx context.Context, req mcp.Request) {
-	p, ok := req.GetParams().(*mcp.SubscriptionsListenParams)
-	if !ok || p == nil || p.Notifications == nil {
-		return
-	}
-	p.Notifications.ResourceSubscriptions = slices.DeleteFunc(p.Notifications.ResourceSubscriptions, func(uri string) bool {
-		return h.mayWatch(ctx, uri) != nil
-	})
-}
-
-// ResourceUpdated tells the clients that subscribed to the resource of this URI that it has changed.
-func (h *Handler) ResourceUpdated(ctx context.Context, uri string) {
-	for _, server := range h.servers {
-		// The SDK logs what it cannot send, and returns no error.
-		_ = server.ResourceUpdated(ctx, &mcp.ResourceUpdatedNotificationParams{URI: uri})
-	}
 }

@@ -163,14 +163,14 @@ func TestModernAnswers(t *testing.T) {
 		want []string
 	}{
 		{"T-18 server/discover tells versions and capabilities", modern("server/discover", "", ""),
-			[]string{`"supportedVersions":["2026-07-28","2025-11-25"`, `"tools":{}`, `"resources":{}`, `"cacheScope":"private"`}},
+			[]string{`"supportedVersions":["2026-07-28","2025-11-25"`, `"tools":{"listChanged":true}`, `"resources":{"listChanged":true}`, `"cacheScope":"private"`}},
 		{"RS-21 a list is for its caller alone", modern("tools/list", "", ""), []string{`"cacheScope":"private"`, `"ttlMs":60000`, `"name":"convert_time"`}},
 		{"RS-21 a resource is for its caller alone, and stale at once", modern("resources/read", "time://current", `"uri":"time://current"`), []string{`"cacheScope":"private"`, `"ttlMs":0`, `\"timezone\":\"UTC\"`}},
 		{"a call is answered with structure and text", call("get_current_time", `{"timezone":"UTC"}`, ""), []string{`"structuredContent":{"timezone":"UTC"`, `"type":"text"`, `"resultType":"complete"`}},
 		{"T-14 a name in base64 is the name", modern("tools/call", "=?base64?Z2V0X2N1cnJlbnRfdGltZQ==?=", `"name":"get_current_time","arguments":{"timezone":"UTC"}`), []string{`"structuredContent":{"timezone":"UTC"`}},
 		{"an unknown Mcp-Param is nobody's affair", modern("tools/list", "", "").with("Mcp-Param-Region: eu"), []string{`"tools":[`}},
 		{"a session id means nothing", modern("tools/list", "", "").with("Mcp-Session-Id: nonsense"), []string{`"tools":[`}},
-		{"a subscription to what never changes ends at once", modern("subscriptions/listen", "", `"notifications":{"toolsListChanged":true}`), []string{`notifications/subscriptions/acknowledged`, `"result":`}},
+		{"a subscription to what never changes ends at once", modern("subscriptions/listen", "", `"notifications":{"promptsListChanged":true}`), []string{`notifications/subscriptions/acknowledged`, `"result":`}},
 		{"wildcards in Accept will do", modern("tools/list", "", "").with("Accept: */*"), []string{`"tools":[`}},
 		{"a charset of UTF-8 will do", modern("tools/list", "", "").with("Content-Type: application/json; charset=UTF-8"), []string{`"tools":[`}},
 	} {

@@ -27,6 +27,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -92,6 +93,8 @@ type Box struct {
 	templates []*template
 	prompts   []*Prompt
 	changing  []string
+	watching  sync.Mutex
+	watchers  []func()
 	byName    map[string]*tool
 	byURI     map[string]*resource
 	running   running
@@ -228,7 +231,21 @@ func (b *Box) addResource(r Resource) error {
 }
 
 // SetPolicy lets p decide from the next call on. Calls that run were decided and go on. Nil denies everything.
-func (b *Box) SetPolicy(p *policy.Policy) { b.policy.Store(p) }
+func (b *Box) SetPolicy(p *policy.Policy) {
+	b.policy.Store(p)
+	b.watching.Lock()
+	defer b.watching.Unlock()
+	for _, f := range b.watchers {
+		f()
+	}
+}
+
+// OnChange has f called whenever what callers may see has changed. f must not call SetPolicy or OnChange.
+func (b *Box) OnChange(f func()) {
+	b.watching.Lock()
+	defer b.watching.Unlock()
+	b.watchers = append(b.watchers, f)
+}
 
 // Tools returns the tools the caller in ctx may call now, with other arguments or with a token of more scopes, sorted by
 // name. A tool that is denied whatever its arguments is not among them. The caller must not change what is returned.

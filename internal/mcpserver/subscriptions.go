@@ -1,0 +1,108 @@
+package mcpserver
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/fastmcp-auth/fastmcp-auth/identity"
+)
+
+// listen serves subscriptions/listen: a stream that lasts until the client closes it or the server goes down.
+func (h *Handler) listen(a *answer, r *http.Request, body []byte) {
+	key := identity.FromContext(r.Context()).Key()
+	if !h.subscriptions.enter(key) {
+		a.Header().Set("Retry-After", "60")
+		a.refuse(http.StatusServiceUnavailable, &rpcError{Code: codeServer, Message: "there are too many subscriptions; end one, or try again later"})
+		return
+	}
+	defer h.subscriptions.leave(key)
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(h.leaving, cancel)()
+	h.pass(a, r.WithContext(ctx), h.stream, body, &request{})
+}
+
+// subscriptions counts the streams that are open, of all and of each user.
+type subscriptions struct {
+	max, maxPerUser int
+
+	mu      sync.Mutex
+	open    int
+	perUser map[string]int
+}
+
+func newSubscriptions(max, maxPerUser int) *subscriptions {
+	return &subscriptions{max: max, maxPerUser: maxPerUser, perUser: map[string]int{}}
+}
+
+// enter reports whether there is room for one more. The bound for each user does not bind where nobody signs in.
+func (s *subscriptions) enter(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open >= s.max || key != "" && s.perUser[key] >= s.maxPerUser {
+		return false
+	}
+	s.open++
+	s.perUser[key]++
+	return true
+}
+
+func (s *subscriptions) leave(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open--
+	if s.perUser[key]--; s.perUser[key] == 0 {
+		delete(s.perUser, key)
+	}
+}
+
+// mayWatch says why the caller in ctx may not be told of changes of a resource, or nil.
+func (h *Handler) mayWatch(ctx context.Context, uri string) error {
+	if err := h.box.AllowResource(ctx, uri); err != nil {
+		return err
+	}
+	if !h.box.Watched(uri) {
+		return invalidParams("%q does not change in a way that clients are told of", clip(uri)).wire("")
+	}
+	return nil
+}
+
+// keepWatchable drops from a subscription the resources that its caller may not watch. The acknowledgement says which
+// ones are left.
+func (h *Handler) keepWatchable(ctx context.Context, req mcp.Request) {
+	p, ok := req.GetParams().(*mcp.SubscriptionsListenParams)
+	if !ok || p == nil || p.Notifications == nil {
+		return
+	}
+	p.Notifications.ResourceSubscriptions = slices.DeleteFunc(p.Notifications.ResourceSubscriptions, func(uri string) bool {
+		return h.mayWatch(ctx, uri) != nil
+	})
+}
+
+// ResourceUpdated tells the clients that subscribed to the resource of this URI that it has changed.
+func (h *Handler) ResourceUpdated(ctx context.Context, uri string) {
+	for _, server := range h.servers {
+		// The SDK logs what it cannot send, and returns no error.
+		_ = server.ResourceUpdated(ctx, &mcp.ResourceUpdatedNotificationParams{URI: uri})
+	}
+}
+
+// listsChanged tells clients that want to know that lists may differ from what they saw, and nothing else. The SDK does
+// so whenever something is added, also what was there before.
+func (h *Handler) listsChanged() {
+	for _, server := range h.servers {
+		if tools := h.box.AllTools(); len(tools) > 0 {
+			server.AddTool(tools[0], h.callTool)
+		}
+		if resources := h.box.AllResources(); len(resources) > 0 {
+			server.AddResource(resources[0], h.readResource)
+		}
+		if prompts := h.box.AllPrompts(); len(prompts) > 0 {
+			server.AddPrompt(prompts[0], h.getPrompt)
+		}
+	}
+}
