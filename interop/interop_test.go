@@ -2,6 +2,8 @@
 // the official TypeScript client. They list and call tools, see progress, sign in by themselves, and are turned away in a
 // way they can show to a person.
 //
+// The official conformance suite judges internal/mcpserver with the suite's fixtures, which conformance/server serves.
+//
 // It builds the program once and starts it on ports of the kernel's choice with its development provider. The switch is
 // FASTMCP_AUTH_INTEGRATION=1; npm brings the clients when they are missing.
 //
@@ -11,6 +13,7 @@
 //	the TypeScript client: lists, calls, progress    typescript_test.go
 //	what it makes of a refusal                       refusal_test.go
 //	how it signs in by itself                        signin_test.go
+//	the official conformance suite                   conformance_test.go
 package interop_test
 
 import (
@@ -72,7 +75,7 @@ func party(t *testing.T) {
 // leaveOut skips on a person's machine. Where CI=true nothing is left out.
 func leaveOut(t *testing.T, remedy string) {
 	t.Helper()
-	message := "left out: MCP Inspector and the TypeScript client against the real server; " + remedy
+	message := "left out: MCP Inspector, the TypeScript client and the conformance suite against the real server; " + remedy
 	if os.Getenv("CI") == "true" {
 		t.Fatal(message)
 	}
