@@ -16,7 +16,8 @@ func beginOurs(ctx context.Context, j job) (url string, err error) {
 		return "", err
 	}
 	context.AfterFunc(ctx, func() { os.RemoveAll(dir) })
-	environ := append([]string{"FASTMCP_AUTH_ADDR=127.0.0.1:0", "FASTMCP_AUTH_REVERSE_DURATION=0s"}, j.Settings...)
+	environ := append([]string{"FASTMCP_AUTH_ADDR=127.0.0.1:0", "FASTMCP_AUTH_REVERSE_DURATION=0s",
+		"FASTMCP_AUTH_LIMITS_CALLER_RATE=1000000", "FASTMCP_AUTH_LIMITS_CALLER_CALLS=100000", "FASTMCP_AUTH_LIMITS_CALLS=100000"}, j.Settings...)
 	if j.Issuer == "" {
 		environ = append(environ, "FASTMCP_AUTH_NO_AUTH=true")
 	} else {

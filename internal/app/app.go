@@ -8,6 +8,7 @@
 //	policy   who may call what, read again when it changes     policy.go
 //	tools    the toolbox, and what is in it                    tools.go
 //	audit    what is recorded, where, of which request         audit.go
+//	limits   how many requests one caller or address may send  limits.go
 //	routes   what stands at which path                         routes.go
 //	proxies  whose address the caller's is                     proxy.go
 //	ready    what a started server says of itself              ready.go
@@ -30,6 +31,7 @@ import (
 	"github.com/fastmcp-auth/fastmcp-auth/bearer"
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/limits"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/mcpserver"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/toolbox"
 	"github.com/fastmcp-auth/fastmcp-auth/policy"
@@ -45,19 +47,21 @@ type Options struct {
 
 // Server is the protected server. It holds its address from [Listen] on, and answers while Run runs.
 type Server struct {
-	settings *config.Settings
-	options  Options
-	log      *slog.Logger
-	listener net.Listener
-	http     *http.Server
-	guard    *bearer.Guard   // nil without sign-in
-	provider *devidp.Running // nil with a provider of one's own
-	record   *recorder
-	policy   *policy.Policy // at the start; the box has the one in use
-	shadow   *policy.Policy // nil: none is tried out
-	box      *toolbox.Box
-	mcp      *mcpserver.Handler
-	draining atomic.Bool
+	settings  *config.Settings
+	options   Options
+	log       *slog.Logger
+	listener  net.Listener
+	http      *http.Server
+	guard     *bearer.Guard   // nil without sign-in
+	provider  *devidp.Running // nil with a provider of one's own
+	record    *recorder
+	callers   *limits.Rate   // by identity; nil: no limit
+	addresses *limits.Rate   // by where a request comes from, of those that fail to sign in; nil: no limit
+	policy    *policy.Policy // at the start; the box has the one in use
+	shadow    *policy.Policy // nil: none is tried out
+	box       *toolbox.Box
+	mcp       *mcpserver.Handler
+	draining  atomic.Bool
 
 	policyFiles []*policyFile
 
@@ -101,6 +105,7 @@ func Listen(ctx context.Context, s *config.Settings, o Options) (_ *Server, err 
 	if err := srv.signIn(ctx, o); err != nil {
 		return nil, err
 	}
+	srv.newLimits(&s.Limits, o)
 	if err := srv.openTrail(o); err != nil {
 		return nil, err
 	}

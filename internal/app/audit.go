@@ -165,8 +165,9 @@ func recognized(next http.Handler) http.Handler {
 	})
 }
 
-// refused notes for the record why the guard let somebody not in.
-func refused(r *http.Request, e *bearer.Error) {
+// refused is told whom the guard did not let in, and why: for the record, and for the limit of their address.
+func (s *Server) refused(r *http.Request, e *bearer.Error) {
+	s.failed(r, e)
 	if v := visitOf(r.Context()); v != nil {
 		v.reason.Store(&e.Reason)
 	}

@@ -3,6 +3,8 @@ package app
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -332,4 +334,15 @@ func TestTheTraceOfARequest(t *testing.T) {
 			t.Errorf("%s: %q", row.name, got)
 		}
 	}
+}
+
+func jsonLog(w io.Writer) *slog.Logger { return telemetry.Logger(w, "info", "json") }
+
+func settingsOf(t *testing.T, environ ...string) *config.Settings {
+	t.Helper()
+	s, err := config.Load(config.Source{Command: config.Serve, Dir: t.TempDir(), Environ: append([]string{"FASTMCP_AUTH_ADDR=127.0.0.1:0"}, environ...)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

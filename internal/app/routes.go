@@ -46,9 +46,9 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	protected := recognized(s.mcp)
+	protected := recognized(s.limitCaller(s.mcp))
 	if s.guard != nil {
-		protected = s.guard.Protect(protected)
+		protected = s.limitAddress(s.guard.Protect(protected))
 		s.guard.Publish(mux)
 	}
 	mux.Handle(mcpPath, protected)

@@ -18,7 +18,9 @@ func ToolNames() []string {
 
 // newBox puts the built-in tools behind the policy.
 func newBox(s *config.Settings, p *policy.Policy, o Options, record toolbox.Audit) (*toolbox.Box, error) {
-	options := toolbox.Options{Policy: p, Audit: record, CallTimeout: s.Limits.CallTimeout, Now: o.Now, Logger: o.Logger}
+	options := toolbox.Options{Policy: p, Audit: record,
+		MaxRunning: int(s.Limits.Calls), MaxRunningPerCaller: int(s.Limits.CallerCalls), MaxResult: s.Limits.Result, CallTimeout: s.Limits.CallTimeout,
+		Now: o.Now, Logger: o.Logger}
 	built := tools.Options{ReverseDuration: s.Reverse.Duration, Now: o.Now}
 	for _, t := range tools.All(built) {
 		options.Tools = append(options.Tools, toolbox.Tool(t))

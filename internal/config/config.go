@@ -142,6 +142,11 @@ type Limits struct {
 	WriteTimeout  time.Duration `koanf:"write_timeout"`
 	IdleTimeout   time.Duration `koanf:"idle_timeout"`
 	CallTimeout   time.Duration `koanf:"call_timeout"` // zero: no limit
+	CallerRate    int64         `koanf:"caller_rate"`  // requests a second; zero: no limit
+	AddressRate   int64         `koanf:"address_rate"` // failures to sign in a second; zero: no limit
+	Calls         int64         `koanf:"calls"`        // running at a time
+	CallerCalls   int64         `koanf:"caller_calls"`
+	Result        int64         `koanf:"result"`
 	Sessions      int64         `koanf:"sessions"`
 	SessionIdle   time.Duration `koanf:"session_idle"`
 	ShutdownGrace time.Duration `koanf:"shutdown_grace"`

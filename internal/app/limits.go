@@ -1,0 +1,105 @@
+package app
+
+import (
+	"cmp"
+	"math"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/fastmcp-auth/fastmcp-auth/bearer"
+	"github.com/fastmcp-auth/fastmcp-auth/identity"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/limits"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/telemetry"
+)
+
+// burst is how many seconds' worth of requests may come at once.
+const burst = 10
+
+// newLimits says how many requests a caller may send, and how many may fail to sign in from one address.
+func (s *Server) newLimits(l *config.Limits, o Options) {
+	rate := func(perSecond int64) *limits.Rate {
+		return limits.New(limits.Options{PerSecond: int(perSecond), Burst: burst * int(perSecond), Now: o.Now})
+	}
+	s.callers, s.addresses = rate(l.CallerRate), rate(l.AddressRate)
+}
+
+// limitAddress turns away requests from an address whose requests keep failing to sign in, before their tokens are
+// looked at. Tokens that were verified before still pass: whoever is signed in is not shut out because of others behind
+// the same address.
+func (s *Server) limitAddress(next http.Handler) http.Handler {
+	if s.addresses == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		address := network(s.address(r))
+		v := s.addresses.Ask(address)
+		if v.OK() || s.guard.Known(r) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if v.First {
+			s.log.WarnContext(r.Context(), "too many requests fail to sign in", "from", address)
+		}
+		tooMany(w, r, v.Wait, "too many requests from this address fail to sign in; try again later")
+	})
+}
+
+// failed counts a refusal of the guard against the address it came from. A provider that is down and a scope that is
+// missing are nobody's failure to sign in.
+func (s *Server) failed(r *http.Request, e *bearer.Error) {
+	if e.Reason != bearer.ReasonUnavailable && e.Reason != bearer.ReasonScope {
+		s.addresses.Take(network(s.address(r)))
+	}
+}
+
+// limitCaller turns away the requests of a caller who sends too many.
+func (s *Server) limitCaller(next http.Handler) http.Handler {
+	if s.callers == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := identity.FromContext(r.Context())
+		if id == nil {
+			next.ServeHTTP(w, r) // nobody signs in here
+			return
+		}
+		v := s.callers.Take(id.Key())
+		if v.OK() {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if v.First {
+			s.log.WarnContext(r.Context(), "a caller sends too many requests", "issuer", id.Issuer, "who", cmp.Or(id.ObjectID, id.Subject), "client", id.ClientID)
+		}
+		tooMany(w, r, v.Wait, "you send more requests than one caller may; try again later")
+	})
+}
+
+// tooMany answers 429 (RFC 6585, section 4) with the whole seconds to wait.
+func tooMany(w http.ResponseWriter, r *http.Request, wait time.Duration, why string) {
+	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	reply(w, http.StatusTooManyRequests, map[string]any{
+		"error":             "too_many_requests",
+		"error_description": why,
+		"request_id":        telemetry.RequestIDFrom(r.Context()),
+	})
+}
+
+// network is what counts as one address: of IPv6 the first 64 bits, since one machine may have all that follow.
+func network(address string) string {
+	addr, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	if addr = addr.Unmap(); addr.Is4() {
+		return addr.String()
+	}
+	prefix, err := addr.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return prefix.String()
+}
