@@ -107,13 +107,20 @@ func credential(r *http.Request) (string, *Error) {
 func isB64token(s string) bool {
 	s = strings.TrimRight(s, "=")
 	for i := range len(s) {
-		c := s[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~+/", c) >= 0) {
+		if !isB64[s[i]] {
 			return false
 		}
 	}
 	return s != ""
 }
+
+// isB64 are the bytes of a b64token.
+var isB64 = func() (is [256]bool) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/") {
+		is[c] = true
+	}
+	return is
+}()
 
 // inQuery reports whether a query holds a token (RS-16), in any spelling of its name that a parser may accept.
 func inQuery(query string) bool {

@@ -73,6 +73,10 @@ type Policy struct {
 	scopes   map[string][]string
 	broad    string
 	appRoles []string
+
+	// What most decisions say, said once.
+	broadScopes []string
+	broadReason string
 }
 
 // New returns the policy of rules. It refuses rules that could not be meant: an empty name, an operation without
@@ -84,6 +88,10 @@ func New(rules Rules) (*Policy, error) {
 	p := &Policy{scopes: maps.Clone(rules.Scopes), broad: rules.Broad, appRoles: slices.Clone(rules.AppRoles)}
 	for name, scopes := range p.scopes {
 		p.scopes[name] = slices.Clone(scopes)
+	}
+	if p.broad != "" {
+		p.broadScopes = []string{p.broad}
+		p.broadReason = fmt.Sprintf("the token carries %q, which opens everything", p.broad)
 	}
 	return p, nil
 }
@@ -106,10 +114,7 @@ func (p *Policy) Scopes(operation string) []string {
 	if scopes, ok := p.scopes[operation]; ok {
 		return scopes
 	}
-	if p.broad == "" {
-		return nil
-	}
-	return []string{p.broad}
+	return p.broadScopes
 }
 
 // AllScopes returns every scope the policy knows, sorted, each once. The open policy knows none.
@@ -144,7 +149,7 @@ func (p *Policy) Decide(id *identity.Identity, operation string) Decision {
 		return Decision{Reason: fmt.Sprintf("no rule opens %q", operation), Rule: "no rule"}
 	}
 	if p.broad != "" && holds(id, p.broad) {
-		return Decision{Effect: Allow, Reason: fmt.Sprintf("the token carries %q, which opens everything", p.broad), Rule: "broad scope", Scopes: scopes}
+		return Decision{Effect: Allow, Reason: p.broadReason, Rule: "broad scope", Scopes: scopes}
 	}
 	if !slices.ContainsFunc(scopes, func(s string) bool { return !holds(id, s) }) {
 		return Decision{Effect: Allow, Reason: "the token carries the scopes of the operation", Rule: "scopes", Scopes: scopes}
