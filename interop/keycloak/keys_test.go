@@ -48,7 +48,7 @@ func TestKeysRoll(t *testing.T) {
 	third := r.addKey(t, 300)
 	t.Run("a token of a key that Keycloak withdrew is refused once the keys were fetched again, which a newer key causes", func(t *testing.T) {
 		r.server.allows(t, third, "get_current_time")
-		r.server.refuses(t, first, bearer.ReasonKey)
+		r.server.refuses(t, first, bearer.ReasonKey, keyID(t, first))
 		r.server.allows(t, second, "get_current_time")
 	})
 	t.Run("a token of a key that Keycloak withdrew is refused once the keys are as old as the server lets them grow", func(t *testing.T) {
@@ -58,8 +58,8 @@ func TestKeysRoll(t *testing.T) {
 		})
 	})
 	t.Run("a token of another realm of the same Keycloak is refused", func(t *testing.T) {
-		w.server.refuses(t, third, bearer.ReasonIssuer)
-		r.server.refuses(t, w.programToken(t, "program", "execute"), bearer.ReasonIssuer)
+		w.server.refuses(t, third, bearer.ReasonIssuer, r.Issuer)
+		r.server.refuses(t, w.programToken(t, "program", "execute"), bearer.ReasonIssuer, w.Issuer)
 	})
 }
 

@@ -3,6 +3,7 @@
 package keycloak_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"testing"
@@ -30,9 +31,7 @@ func TestLogout(t *testing.T) {
 	w.logout(t, refreshed.RefreshToken)
 	t.Run("the refresh token is refused", func(t *testing.T) {
 		_, err := w.refresh(t, refreshed.RefreshToken)
-		if e, ok := err.(*refused); !ok || e.Code != "invalid_grant" {
-			t.Errorf("got %v, want invalid_grant", err)
-		}
+		ended(t, "after the logout the refresh token", err)
 	})
 	t.Run("Keycloak calls the access token inactive", func(t *testing.T) {
 		if w.active(t, refreshed.AccessToken) {
@@ -54,29 +53,46 @@ func TestLogout(t *testing.T) {
 	})
 }
 
-// What a client got with offline_access is meant to outlive the logout: it ends when an administrator, or the person,
-// takes the consent back. The provider's page says so.
+// What a client got with offline_access is meant to outlive the person's logout. It ends when the consent is taken back,
+// or when an administrator signs the person out everywhere. The provider's page says so.
 func TestOfflineAccessOutlivesTheLogout(t *testing.T) {
 	w := keycloak(t)
-	online := w.byDevice(t, "person", "openid execute")
-	offline := w.byDevice(t, "person", "openid execute offline_access")
+	b := newBrowser(t)
+	online := w.byDeviceWith(t, b, "person", "openid execute")
+	offline := w.byDeviceWith(t, b, "person", "openid execute offline_access")
 	of := "/users/" + w.identity(t, online.AccessToken).Subject
-	if _, err := w.admin(within(t), http.MethodPost, of+"/logout", nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.refresh(t, online.RefreshToken); err == nil {
-		t.Error("after the logout the refresh token is still good")
-	}
-	refreshed, err := w.refresh(t, offline.RefreshToken)
+
+	b.open(w.Issuer + "/protocol/openid-connect/logout?" + url.Values{"id_token_hint": {online.IDToken}}.Encode())
+	_, err := w.refresh(t, online.RefreshToken)
+	ended(t, "after the person's logout the refresh token", err)
+	offline, err = w.refresh(t, offline.RefreshToken)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("after the person's logout the offline token: %v", err)
 	}
-	w.server.allows(t, refreshed.AccessToken, "get_current_time")
+	w.server.allows(t, offline.AccessToken, "get_current_time")
+
 	if _, err := w.admin(within(t), http.MethodDelete, of+"/consents/mcp-client", nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.refresh(t, refreshed.RefreshToken); err == nil {
-		t.Error("after the consent was taken back the offline token is still good")
+	_, err = w.refresh(t, offline.RefreshToken)
+	ended(t, "after the consent was taken back the offline token", err)
+
+	offline = w.byDevice(t, "person", "openid execute offline_access")
+	granted := time.Now().Unix()
+	eventually(t, "a second passes, since Keycloak counts in them", func() bool { return time.Now().Unix() > granted })
+	if _, err := w.admin(within(t), http.MethodPost, of+"/logout", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.refresh(t, offline.RefreshToken)
+	ended(t, "after an administrator signed the person out everywhere the offline token", err)
+}
+
+// ended fails the test unless a refresh was refused since its token is good no more.
+func ended(t *testing.T, what string, err error) {
+	t.Helper()
+	var e *refused
+	if !errors.As(err, &e) || e.Code != "invalid_grant" {
+		t.Errorf("%s: got %v, want invalid_grant", what, err)
 	}
 }
 

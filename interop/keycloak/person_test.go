@@ -61,6 +61,18 @@ func (b *browser) signIn(page, user, password string) {
 	}
 }
 
+// open opens a page that asks nothing.
+func (b *browser) open(page string) {
+	b.t.Helper()
+	res, err := b.client.Get(page)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if form, _ := b.read(res); form != nil {
+		b.t.Fatalf("a form at %s, after %q", res.Request.URL, b.pages)
+	}
+}
+
 // read takes the first form of a page, or none.
 func (b *browser) read(res *http.Response) (form url.Values, action string) {
 	b.t.Helper()
@@ -112,6 +124,12 @@ func text(page *html.Node) string {
 // byDevice signs a person in by the device flow, over Keycloak's own pages, and returns all that was granted.
 func (r *realm) byDevice(t *testing.T, user, scopes string) *answer {
 	t.Helper()
+	return r.byDeviceWith(t, newBrowser(t), user, scopes)
+}
+
+// byDeviceWith is byDevice in a browser in which the person may be signed in already.
+func (r *realm) byDeviceWith(t *testing.T, b *browser, user, scopes string) *answer {
+	t.Helper()
 	ctx, verifier := within(t), oauth.NewVerifier()
 	code, err := r.ask(ctx, r.Name, "auth/device", url.Values{
 		"client_id": {"mcp-client"}, "scope": {scopes},
@@ -120,7 +138,7 @@ func (r *realm) byDevice(t *testing.T, user, scopes string) *answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newBrowser(t).signIn(code.VerificationURIComplete, user, r.people[user])
+	b.signIn(code.VerificationURIComplete, user, r.people[user])
 	granted, err := r.ask(ctx, r.Name, "token", url.Values{
 		"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "client_id": {"mcp-client"},
 		"device_code": {code.DeviceCode}, "code_verifier": {verifier},

@@ -37,6 +37,7 @@ type description struct {
 	Clients []struct {
 		Client      map[string]any
 		Optional    []string // client scopes
+		Without     []string // client scopes that it is not to have
 		Roles       []string // realm roles of its service account
 		ClientRoles []string // roles of its service account at the client that is named like the audience
 		Audience    bool     // an audience mapper in its dedicated scope
@@ -68,6 +69,13 @@ func (k *running) newRealm(ctx context.Context, name string) (*realm, error) {
 // furnish adds scopes, clients and people, for a server whose URL is audience.
 func (r *realm) furnish(ctx context.Context, audience string) error {
 	r.Audience = audience
+	var own []struct{ ID, Name string } // the scopes that every realm has
+	if _, err := r.admin(ctx, http.MethodGet, "/client-scopes", nil, &own); err != nil {
+		return err
+	}
+	for _, s := range own {
+		r.scopes[s.Name] = s.ID
+	}
 	for _, s := range r.described.Scopes {
 		id, err := r.admin(ctx, http.MethodPost, "/client-scopes", map[string]any{
 			"name": s.Name, "protocol": "openid-connect",
@@ -130,6 +138,11 @@ func (r *realm) addClient(ctx context.Context, i int, api string) error {
 	}
 	for _, name := range c.Optional {
 		if _, err := r.admin(ctx, http.MethodPut, "/clients/"+id+"/optional-client-scopes/"+r.scopes[name], nil, nil); err != nil {
+			return err
+		}
+	}
+	for _, name := range c.Without {
+		if _, err := r.admin(ctx, http.MethodDelete, "/clients/"+id+"/optional-client-scopes/"+r.scopes[name], nil, nil); err != nil {
 			return err
 		}
 	}

@@ -22,15 +22,16 @@ func TestTokensAreRefused(t *testing.T) {
 		name   string
 		token  string
 		reason bearer.Reason
+		cause  string
 	}{
-		{"RS-10 a token without the server's audience, since no scope with the mapper was asked for", w.programToken(t, "program", ""), bearer.ReasonAudience},
-		{"RS-10 a lightweight token, which leaves the audience out", w.programToken(t, "lightweight-program", "execute"), bearer.ReasonAudience},
-		{"an ID token, which is for the client", person.IDToken, bearer.ReasonAudience},
-		{"a refresh token, which is Keycloak's own and symmetric", person.RefreshToken, bearer.ReasonAlgorithm},
-		{"an access token with another signature", spoilt(person.AccessToken), bearer.ReasonSignature},
-		{"a token of the realm master", w.masterToken(t), bearer.ReasonIssuer},
+		{"RS-10 a token without the server's audience, since no scope with the mapper was asked for", w.programToken(t, "program", ""), bearer.ReasonAudience, `aud ["account"]`},
+		{"RS-10 a lightweight token, which leaves the audience out", w.programToken(t, "lightweight-program", "execute"), bearer.ReasonAudience, "no aud"},
+		{"an ID token, which is for the client", person.IDToken, bearer.ReasonAudience, `aud ["mcp-client"]`},
+		{"a refresh token, which is Keycloak's own and symmetric", person.RefreshToken, bearer.ReasonAlgorithm, `alg "HS512"`},
+		{"an access token with another signature", spoilt(person.AccessToken), bearer.ReasonSignature, "kid "},
+		{"a token of the realm master", w.masterToken(t), bearer.ReasonIssuer, "/realms/master"},
 	} {
-		t.Run(row.name+", is refused", func(t *testing.T) { w.server.refuses(t, row.token, row.reason) })
+		t.Run(row.name+", is refused", func(t *testing.T) { w.server.refuses(t, row.token, row.reason, row.cause) })
 	}
 }
 
@@ -78,8 +79,8 @@ func TestAnExpiredTokenIsRefused(t *testing.T) {
 	s := w.anotherServer(t, "--tokens-leeway", "0s")
 	token := w.programToken(t, "brief-program", "execute")
 	s.allows(t, token, "get_current_time")
-	eventually(t, "a token of three seconds ends", func() bool { return s.call(t, token, "get_current_time").status != http.StatusOK })
-	s.refuses(t, token, bearer.ReasonExpired)
+	eventually(t, "a token of five seconds ends", func() bool { return s.call(t, token, "get_current_time").status != http.StatusOK })
+	s.refuses(t, token, bearer.ReasonExpired, "expired ")
 }
 
 // What Keycloak itself refuses, in the words that the provider's page explains.

@@ -146,15 +146,20 @@ func (s *server) allows(t *testing.T, token, tool string) {
 	}
 }
 
-// refuses fails the test unless the token is refused with 401 invalid_token, for exactly this reason.
-func (s *server) refuses(t *testing.T, token string, reason bearer.Reason) {
+// refuses fails the test unless the token is refused with 401 invalid_token, for exactly this reason. The cause is what
+// the log must say besides, and the answer must not.
+func (s *server) refuses(t *testing.T, token string, reason bearer.Reason, cause string) {
 	t.Helper()
 	r := s.call(t, token, "get_current_time")
 	if r.status != http.StatusUnauthorized || r.challenge.Error != "invalid_token" || r.challenge.ResourceMetadata != s.ResourceMetadata {
 		t.Errorf("got %d with %v, want 401 invalid_token with %s", r.status, r.challenge, s.ResourceMetadata)
 	}
-	if got := s.reason(t, r); got != string(reason) {
-		t.Errorf("the log says %q, want %q", got, reason)
+	said := s.said(t, r)
+	if said.Reason != string(reason) || !strings.Contains(said.Cause, cause) {
+		t.Errorf("the log says %+v, want %s with %s", said, reason, cause)
+	}
+	if strings.Contains(r.body, cause) || strings.Contains(r.challenge.ErrorDescription, cause) {
+		t.Errorf("a stranger is told the cause: %s %v", r.body, r.challenge)
 	}
 }
 
@@ -170,19 +175,18 @@ func (s *server) needs(t *testing.T, token, tool, scope string) {
 	}
 }
 
-// reason is what the log says about a refused request.
-func (s *server) reason(t *testing.T, r reply) string {
+// said is what the log says about a refused request.
+func (s *server) said(t *testing.T, r reply) (said struct{ Reason, Cause string }) {
 	t.Helper()
 	line := regexp.MustCompile(`(?m)^.*"msg":"request refused".*"` + regexp.QuoteMeta(r.request) + `".*$`)
 	found, err := s.wait(within(t), s.log, line)
 	if err != nil {
 		t.Fatalf("no log line for request %s: %v", r.request, err)
 	}
-	var said struct{ Reason string }
 	if err := json.Unmarshal([]byte(found[0]), &said); err != nil {
 		t.Fatal(err)
 	}
-	return said.Reason
+	return said
 }
 
 // verifier is the server's guard by itself, for looking at the identity that a token gives.
