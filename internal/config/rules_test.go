@@ -88,6 +88,9 @@ func TestARefusedConfigurationNamesWhatWasTyped(t *testing.T) {
 		{"a table without =", flags("--scopes-tools reverse_tool"), `--scopes-tools: "reverse_tool" is not tool=scope, with a comma between tools and a space between scopes`},
 		{"a tool without a scope", flags("--scopes-tools reverse_tool="), `--scopes-tools: the tool "reverse_tool": a scope is empty`},
 		{"a tool that is not there", place{args: []string{"--scopes-tools=revers_tool=x"}, tools: []string{"reverse_tool", "convert_time"}}, `--scopes-tools: there is no tool "revers_tool"; did you mean reverse_tool?`},
+		{"scopes of tools beside a policy file", flags("--scopes-tools reverse_tool=x --policy-file p.yaml"), `--scopes-tools: is not used beside policy.file, whose rules name the scopes of each tool; leave one of them out`},
+		{"a policy file without sign-in", flags("--no-auth --policy-file p.yaml"), `--policy-file: is not used with no_auth, which lets everyone call everything; leave one of them out`},
+		{"a policy to try out without sign-in", place{args: []string{"--no-auth"}, files: yamlFile("policy: {shadow: p.yaml}\n")}, `fastmcp-auth.yaml:1:10: policy.shadow: is not used with no_auth, which lets everyone call everything; leave one of them out`},
 		{"attack 51 a secret on the command line", place{args: []string{"--provider-introspection-client-secret", "hunter2"}},
 			`--provider-introspection-client-secret: a secret on the command line is seen by everyone on the machine; set FASTMCP_AUTH_PROVIDER_INTROSPECTION_CLIENT_SECRET, or --provider-introspection-client-secret-file`},
 
