@@ -369,6 +369,7 @@ func (f *file) finish() {
 	}
 	delete(all, everything)
 	b.scopes = slices.Sorted(maps.Keys(all))
+	open := f.openersOf()
 	for i := range b.rules {
 		r := &b.rules[i]
 		r.reason = fmt.Sprintf("the rule %q allows it", r.name)
@@ -376,29 +377,49 @@ func (f *file) finish() {
 			r.reason = fmt.Sprintf("the rule %q denies it", r.name)
 		}
 		for _, s := range r.scopes {
-			b.openers[s] = f.opener(s)
+			if _, known := b.openers[s]; !known {
+				b.openers[s] = open(s)
+			}
 		}
 	}
 }
 
-// opener finds what satisfies the demand for scope: itself, whatever implies it over any number of steps, and the roles
-// that stand for one of these.
-func (f *file) opener(scope string) opener {
-	o := opener{scopes: []string{scope}}
-	for i := 0; i < len(o.scopes); i++ {
-		for _, by := range slices.Sorted(maps.Keys(f.implies)) {
-			implied := f.implies[by]
-			if (slices.Contains(implied, o.scopes[i]) || slices.Contains(implied, everything)) && !slices.Contains(o.scopes, by) {
-				o.scopes = append(o.scopes, by)
-			}
+// openersOf returns what finds an opener: the scope itself, whatever implies it over any number of steps, and the roles that
+// stand for one of these.
+func (f *file) openersOf() func(scope string) opener {
+	impliers, forRole := map[string][]string{}, map[string][]string{}
+	for _, by := range slices.Sorted(maps.Keys(f.implies)) {
+		for _, scope := range f.implies[by] {
+			impliers[scope] = append(impliers[scope], by)
 		}
 	}
 	for _, role := range slices.Sorted(maps.Keys(f.roles)) {
-		if slices.ContainsFunc(f.roles[role], func(s string) bool { return slices.Contains(o.scopes, s) }) {
-			o.roles = append(o.roles, role)
+		for _, scope := range f.roles[role] {
+			forRole[scope] = append(forRole[scope], role)
 		}
 	}
-	return o
+	return func(scope string) opener {
+		o := opener{scopes: []string{scope}}
+		seen := map[string]bool{scope: true}
+		add := func(scopes []string) {
+			for _, s := range scopes {
+				if !seen[s] {
+					seen[s] = true
+					o.scopes = append(o.scopes, s)
+				}
+			}
+		}
+		add(impliers[everything])
+		for i := 0; i < len(o.scopes); i++ {
+			add(impliers[o.scopes[i]])
+			for _, role := range forRole[o.scopes[i]] {
+				if !slices.Contains(o.roles, role) {
+					o.roles = append(o.roles, role)
+				}
+			}
+		}
+		return o
+	}
 }
 
 func scopeProblem(s string) string {

@@ -304,3 +304,57 @@ func BenchmarkDecideCall(b *testing.B) {
 		})
 	}
 }
+
+// TestRS14_ScopesImplyOverSteps: also in circles, and application roles along the way count for programs.
+func TestRS14_ScopesImplyOverSteps(t *testing.T) {
+	p := parsed(t, "implies: {a: [b], b: [c], c: [a], all: '*'}\napp_roles: {Worker: [b], Boss: [all]}\nrules: [{name: r, tools: x, scopes: c}]\n")
+	for _, row := range []struct {
+		name   string
+		id     *identity.Identity
+		effect policy.Effect
+	}{
+		{"the scope itself", person("c"), policy.Allow},
+		{"one step", person("b"), policy.Allow},
+		{"two steps", person("a"), policy.Allow},
+		{"a scope that implies every other", person("all"), policy.Allow},
+		{"another scope", person("d", "C", "al"), policy.NeedsScope},
+		{"a program's role for a scope that implies it", app("Worker"), policy.Allow},
+		{"a program's role for the scope that implies every other", app("Boss"), policy.Allow},
+		{"a program's other role", app("worker"), policy.NeedsScope},
+		{"a person's role", with(person(), func(id *identity.Identity) { id.Roles = []string{"Boss", "all"} }), policy.NeedsScope},
+	} {
+		t.Run("RS-14 "+row.name, func(t *testing.T) {
+			if d := p.DecideCall(row.id, "x", nil); d.Effect != row.effect || strings.Join(d.Scopes, " ") != "c" {
+				t.Errorf("got %v with %q", d.Effect, d.Scopes)
+			}
+		})
+	}
+	if got := strings.Join(p.AllScopes(), " "); got != "a all b c" {
+		t.Errorf("all scopes are %s", got)
+	}
+}
+
+func TestPatterns(t *testing.T) {
+	for _, row := range []struct {
+		pattern, fits, not string
+	}{
+		{"time_*", "time_ time_x time_x_y", "time xtime_ Time_x"},
+		{"*_tool", "_tool a_tool a_b_tool", "a_tools tool"},
+		{"a*b*c", "abc axbxc abbcc abcbc", "ab ac acb xabc abcx"},
+		{"a**b", "ab axb", "a b"},
+		{"*", "a a/b a.b", "time://x"},
+		{"get_x", "get_x", "get_xx get_ Get_x"},
+	} {
+		p := parsed(t, "rules: [{name: r, tools: '"+row.pattern+"'}]\n")
+		for _, name := range strings.Fields(row.fits) {
+			if d := p.DecideCall(person(), name, nil); d.Effect != policy.Allow {
+				t.Errorf("%s does not fit %s", row.pattern, name)
+			}
+		}
+		for _, name := range strings.Fields(row.not) {
+			if d := p.DecideCall(person(), name, nil); d.Effect != policy.Deny {
+				t.Errorf("%s fits %s", row.pattern, name)
+			}
+		}
+	}
+}

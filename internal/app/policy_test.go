@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/fastmcp-auth/fastmcp-auth/client"
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
 	"github.com/fastmcp-auth/fastmcp-auth/policy"
@@ -142,6 +143,32 @@ func TestThePolicyFileDecides(t *testing.T) {
 			if strings.Contains(a.body, name) {
 				t.Errorf("attack 44 RS-20 %s is listed", name)
 			}
+		}
+	}
+}
+
+// TestThePolicyFileDecidesInBothEras walks with a client of each, so that the arguments reach the rules on every path: the
+// plain answer and the stream with progress.
+func TestThePolicyFileDecidesInBothEras(t *testing.T) {
+	h := open(t, Options{}, "FASTMCP_AUTH_POLICY_FILE="+written(t, ruled))
+	for _, version := range []string{"2026-07-28", "2025-11-25", "2025-03-26"} {
+		session := h.signInAs(t, devidp.UserUser, h.at.MCP, version, "execute")
+		for name, hear := range map[string]func(client.Progress){"plain": nil, "with progress": func(client.Progress) {}} {
+			if _, err := session.Call(t.Context(), "reverse_tool", map[string]any{"query": "abc"}, hear); err != nil {
+				t.Errorf("%s, %s: what a rule allows is answered %v", version, name, err)
+			}
+			_, err := session.Call(t.Context(), "reverse_tool", map[string]any{"query": "abcdefghijkl"}, hear)
+			if err == nil || !strings.Contains(err.Error(), "the policy does not let you call") {
+				t.Errorf("%s, %s: what no rule allows is answered %v", version, name, err)
+			}
+			_, err = session.Call(t.Context(), "random_number_tool", map[string]any{"min": 1, "max": 1}, hear)
+			if err == nil || !strings.Contains(err.Error(), "unknown tool") {
+				t.Errorf("attack 44 %s, %s: what a rule denies is answered %v", version, name, err)
+			}
+		}
+		tools, err := session.Tools(t.Context())
+		if err != nil || len(tools) != 2 {
+			t.Errorf("RS-20 %s: %d tools are listed, %v", version, len(tools), err)
 		}
 	}
 }

@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -108,5 +110,41 @@ func TestShadow(t *testing.T) {
 	box.SetShadow(nil)
 	if _, err := box.Call(ctx, &toolbox.Call{Name: "echo", Arguments: json.RawMessage(`{"text":"hush!"}`)}); err != nil || log.Len() > 0 {
 		t.Errorf("without a shadow it answers %v and says %s", err, log.String())
+	}
+}
+
+// TestAttack54AChangeOfPolicyIsWhole: while policies are swapped, each call is decided by one of them, wholly.
+func TestAttack54AChangeOfPolicyIsWhole(t *testing.T) {
+	rules := "rules:\n  - {name: short, tools: [echo], when: arguments.text.size() < 3}\n  - {name: known, tools: [echo], tenants: [%s]}\n"
+	policies := []*policy.Policy{parsed(t, fmt.Sprintf(rules, "a")), parsed(t, fmt.Sprintf(rules, "b")), parsed(t, "rules: [{name: short, tools: '*', when: 'arguments.text != \"abc\"'}]\n")}
+	box := newBox(t, toolbox.Options{Policy: policies[0], MaxRunningPerCaller: 100, Tools: []toolbox.Tool{tool("echo", say(map[string]string{"said": "x"}))}})
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			ctx := as(t.Context(), "ada")
+			for i := range 300 {
+				text, allowed := "ab", true
+				if i%2 == 0 {
+					text, allowed = "abc", false
+				}
+				_, err := box.Call(ctx, &toolbox.Call{Name: "echo", Arguments: json.RawMessage(`{"text":"` + text + `"}`)})
+				if (err == nil) != allowed {
+					t.Errorf("%s is answered %v", text, err)
+				}
+				if len(box.Tools(ctx)) != 1 {
+					t.Error("the tool is not listed")
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { group.Wait(); close(done) }()
+	for i := 0; ; i++ {
+		box.SetPolicy(policies[i%len(policies)])
+		select {
+		case <-done:
+			return
+		default:
+		}
 	}
 }
