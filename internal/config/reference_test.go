@@ -98,7 +98,8 @@ Each setting can be said in four places. The first that says it wins:
    directory if it is there.
 
 What nobody says has its default. ` + "`fastmcp-auth config`" + ` shows each value and where it came from; ` + "`--json`" + ` prints the same as
-JSON. Settings are read when a command starts, and a change takes effect at the next start.
+JSON. Settings are read when a command starts, and a change takes effect at the next start; what ` + "`audit`" + ` says is taken over
+on SIGHUP too, and [policy files](policy.md) are read again whenever they change.
 
 Everything that is wrong is reported at once, under the name that was typed and with what would be right; then nothing
 is started and the exit code is 2. An unknown key in the file, and an unknown name that begins with ` + "`FASTMCP_AUTH_`" + `, is
