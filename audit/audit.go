@@ -7,7 +7,7 @@
 //
 // An event walks: the toolbox fills it, [Trail] adds what the request brought, bounds it and hands it to every sink.
 //
-//	Event   what is recorded                                 audit.go
+//	Event   what is recorded                                 audit.go line.go
 //	Trail   all sinks as one, closed or open on failure      trail.go
 //	Hash    a fingerprint of arguments, under a key          hash.go
 //	Origin  the request an event belongs to, in a context    origin.go
@@ -18,7 +18,6 @@ package audit
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -118,15 +117,6 @@ type Sink interface {
 	// Write keeps e before it returns, or returns an error. It may be called from many goroutines, does not change e,
 	// and does not wait for long.
 	Write(ctx context.Context, e Event) error
-}
-
-// line is e as one line of JSON.
-func line(e Event) ([]byte, error) {
-	raw, err := json.Marshal(e)
-	if err != nil {
-		return nil, err
-	}
-	return append(raw, '\n'), nil
 }
 
 // maxText is the most bytes of one text of an event. Claims of a token may be much longer.

@@ -3,10 +3,12 @@ package audit
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"log/slog"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -202,6 +204,55 @@ func TestTheHashOfArguments(t *testing.T) {
 	}
 }
 
+// TestALineIsWhatEncodingJSONWrites holds the writing by hand against the type's own tags, for texts of every kind.
+func TestALineIsWhatEncodingJSONWrites(t *testing.T) {
+	texts := []string{"", "plain", `"\\/`, "<a>&b", "\b\f\n\r\t\x00\x1f\x7f", "ä€😀", "\u2028\u2029\ufffd", "a\xffb\xc3"}
+	for i, s := range texts {
+		other := texts[(i+1)%len(texts)]
+		for _, e := range []Event{
+			{Kind: Decided, RequestID: s, TraceID: other, Address: s, Client: other, Tool: s, Decision: Allow, Rule: other, Arguments: s},
+			{Time: full().Time, Kind: Kind(s), Principal: &Principal{Issuer: s, Tenant: other, ObjectID: s, Subject: other, Kind: identity.Kind(s)}, Decision: Decision(other)},
+			{Time: time.Unix(0, 1).UTC(), Principal: &Principal{}, Outcome: &Outcome{Result: s, Micros: int64(-i), Bytes: 1 << 60}},
+			{Outcome: &Outcome{}}, full(),
+		} {
+			want, err := json.Marshal(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := string(line(e)); got != string(want)+"\n" {
+				t.Errorf("wrote %s\nwant  %s", got, want)
+			}
+		}
+	}
+	if n := reflect.TypeFor[Event]().NumField() + reflect.TypeFor[Principal]().NumField() + reflect.TypeFor[Outcome]().NumField(); n != 20 {
+		t.Errorf("an event has %d fields; is each of them written and tested?", n)
+	}
+}
+
+// FuzzHash hashes what strangers send: nothing panics, and the hash is that of the same value written otherwise.
+func FuzzHash(f *testing.F) {
+	for _, seed := range []string{`{}`, `[]`, `null`, ` {"b":[1, -2.5e+3,true],"a":{"x":"\u00e4\\\"","x":null}} `, `"\ud800"`, `{"a":1}x`, `[[[[]]]]`, "\"a\xffb\""} {
+		f.Add([]byte(seed))
+	}
+	h := newHasher(bytes.Repeat([]byte{7}, 32))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		got := h.fingerprint(raw)
+		if (got != "") != json.Valid(raw) {
+			t.Fatalf("%q has the hash %q", raw, got)
+		}
+		if got == "" {
+			return
+		}
+		var wide bytes.Buffer
+		if err := json.Indent(&wide, raw, " ", "\t"); err != nil {
+			t.Fatal(err)
+		}
+		if again := h.fingerprint(wide.Bytes()); again != got {
+			t.Fatalf("%q has the hash %s, and with other spaces %s", raw, got, again)
+		}
+	})
+}
+
 // TestSinksAreReplacedUnderLoad counts every event in exactly one of the sinks that were there, each closed once.
 func TestSinksAreReplacedUnderLoad(t *testing.T) {
 	sinks := []*memory{{}}
@@ -233,6 +284,12 @@ func TestSinksAreReplacedUnderLoad(t *testing.T) {
 	}
 	if total != writers*each {
 		t.Errorf("%d events were kept of %d", total, writers*each)
+	}
+	late := &memory{}
+	trail.Replace([]Sink{late}, false)
+	trail.Close()
+	if late.closed != 1 {
+		t.Errorf("a sink that came after the end was closed %d times", late.closed)
 	}
 	if err := trail.Write(t.Context(), full()); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("a closed trail answers %v", err)

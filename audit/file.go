@@ -78,10 +78,7 @@ func OpenFile(o FileOptions) (*File, error) {
 
 // Write appends e. A full disk, a folder that is gone and a file that became read-only are errors.
 func (f *File) Write(ctx context.Context, e Event) error {
-	text, err := line(e)
-	if err != nil {
-		return err
-	}
+	text := line(e)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.closed {

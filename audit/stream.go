@@ -19,10 +19,7 @@ func NewStream(name string, w io.Writer) *Stream { return &Stream{name: name, to
 
 // Write writes e.
 func (s *Stream) Write(_ context.Context, e Event) error {
-	text, err := line(e)
-	if err != nil {
-		return err
-	}
+	text := line(e)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n, err := s.to.Write(text)

@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -84,10 +83,7 @@ func printable(s string) bool {
 
 // Write sends e. After a failure it fails at once for a second, so that calls do not queue behind a place that is gone.
 func (s *Syslog) Write(_ context.Context, e Event) error {
-	message, err := s.message(e)
-	if err != nil {
-		return err
-	}
+	message := s.message(e)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -96,6 +92,7 @@ func (s *Syslog) Write(_ context.Context, e Event) error {
 	if time.Now().Before(s.pause) {
 		return s.cause
 	}
+	var err error
 	for {
 		fresh := s.conn == nil || s.conn.broken()
 		if fresh {
@@ -117,11 +114,7 @@ func (s *Syslog) Write(_ context.Context, e Event) error {
 }
 
 // message is e by RFC 5424, section 6, framed for a stream where it goes into one (RFC 6587, section 3.4.1).
-func (s *Syslog) message(e Event) ([]byte, error) {
-	body, err := json.Marshal(e)
-	if err != nil {
-		return nil, err
-	}
+func (s *Syslog) message(e Event) []byte {
 	const facility = 13
 	severity := 6
 	if e.Decision != Allow {
@@ -129,11 +122,11 @@ func (s *Syslog) message(e Event) ([]byte, error) {
 	}
 	m := fmt.Appendf(nil, "<%d>1 %s %s fastmcp-auth %s %s - ", facility*8+severity,
 		e.Time.UTC().Format("2006-01-02T15:04:05.000000Z07:00"), s.host, s.pid, e.Kind)
-	m = append(m, body...)
+	m = appendEvent(m, e)
 	if s.network == "tcp" {
 		m = append(fmt.Appendf(nil, "%d ", len(m)), m...)
 	}
-	return m, nil
+	return m
 }
 
 func (s *Syslog) dial() (*link, error) {

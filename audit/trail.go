@@ -30,23 +30,25 @@ type Options struct {
 
 // Trail is all sinks as one. Make it with [NewTrail]; its methods may be called from many goroutines.
 type Trail struct {
-	key    []byte
+	hasher *hasher
 	now    func() time.Time
 	logger *slog.Logger
 
 	mu      sync.Mutex
 	current *set
+	closed  bool
 }
 
 // NewTrail returns a trail. It starts nothing; [Trail.Close] closes its sinks.
 func NewTrail(o Options) (*Trail, error) {
-	t := &Trail{key: o.Key, now: o.Now, logger: o.Logger}
-	if o.Key == nil {
-		t.key = []byte(rand.Text() + rand.Text())
+	key := o.Key
+	if key == nil {
+		key = []byte(rand.Text() + rand.Text())
 	}
-	if len(t.key) < 32 {
+	if len(key) < 32 {
 		return nil, errors.New("audit: Key is shorter than 32 bytes")
 	}
+	t := &Trail{hasher: newHasher(key), now: o.Now, logger: o.Logger}
 	if t.now == nil {
 		t.now = time.Now
 	}
@@ -109,11 +111,7 @@ func (t *Trail) Hash(arguments []byte) string {
 	if len(s.sinks) == 0 {
 		return ""
 	}
-	sum, err := fingerprint(t.key, arguments)
-	if err != nil {
-		return ""
-	}
-	return sum
+	return t.hasher.fingerprint(arguments)
 }
 
 // Replace puts other sinks in the place of those the trail has. No event is lost or written to both: those being
@@ -121,16 +119,35 @@ func (t *Trail) Hash(arguments []byte) string {
 func (t *Trail) Replace(sinks []Sink, open bool) {
 	next := newSet(sinks, open)
 	t.mu.Lock()
+	if t.closed {
+		t.mu.Unlock()
+		next.give()
+		return
+	}
 	old := t.current
 	t.current = next
 	t.mu.Unlock()
 	old.give()
 }
 
+// Keeps reports whether there is a sink at all.
+func (t *Trail) Keeps() bool {
+	s := t.take()
+	defer s.give()
+	return len(s.sinks) > 0
+}
+
 // Close closes the sinks as soon as nobody writes to them. The trail keeps nothing afterwards, and what is written to
-// it is an error.
+// it is an error. Sinks that come to [Trail.Replace] afterwards are closed.
 func (t *Trail) Close() error {
-	t.Replace([]Sink{closed{}}, false)
+	t.mu.Lock()
+	old := t.current
+	was := t.closed
+	t.closed, t.current = true, newSet([]Sink{closed{}}, false)
+	t.mu.Unlock()
+	if !was {
+		old.give()
+	}
 	return nil
 }
 
