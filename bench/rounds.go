@@ -45,6 +45,7 @@ func peers(issuer string) []*peer {
 		{name: "ours --no-auth", job: job{Kind: "ours"}},
 		{name: "ours, cold token", job: job{Kind: "ours", Issuer: issuer}, tokens: seldom},
 		{name: "ours, warm token", job: job{Kind: "ours", Issuer: issuer}, tokens: 1},
+		{name: "ours, policy and audit", job: job{Kind: "ours", Issuer: issuer, Recorded: true}, tokens: 1},
 		{name: "ours, streams", job: job{Kind: "ours", Issuer: issuer}, tokens: 1, stream: true},
 	}
 }

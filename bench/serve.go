@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/pprof"
 )
 
@@ -18,6 +17,7 @@ type job struct {
 	Legacy   bool     // the SDK keeps sessions
 	Issuer   string   // whose tokens are taken; empty means everyone is let in
 	Settings []string // of ours, as NAME=value
+	Recorded bool     // ours decides by a policy file with a condition, and records each decision and outcome in a file
 	Answer   string   // of the floor: the result it answers with
 	Profile  string   // where to write a CPU profile, and beside it one of allocations; empty means nowhere
 }
@@ -41,7 +41,6 @@ func serve(ctx context.Context, text string) error {
 			return err
 		}
 		defer pprof.StopCPUProfile()
-		runtime.MemProfileRate = 4096
 		defer func() {
 			if f, err := os.Create(filepath.Clean(j.Profile + ".allocs")); err == nil {
 				pprof.Lookup("allocs").WriteTo(f, 0)
