@@ -58,6 +58,7 @@ var fences = map[string][]string{
 	"github.com/spf13/cobra": {"internal/cli"},
 	"charm.land/bubbletea":   {"internal/tui"},
 	"github.com/knadh/koanf": {"internal/config"},
+	"cel.dev/":               {"policy"},
 	"github.com/modelcontextprotocol/": {"bearer", "client", "internal/toolbox", "internal/tools", "internal/mcpserver",
 		"bench", "conformance/server", "examples/official-sdk"},
 }
