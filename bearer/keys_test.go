@@ -222,6 +222,30 @@ func TestAKeyReplacedUnderTheSameIDIsGone(t *testing.T) {
 	refused(t, g, old, bearer.ReasonSignature)
 }
 
+// The one token that ever comes is remembered, and still the guard, which nobody runs, looks for its key now and then.
+func TestAWithdrawnKeyIsFoundOutByATokenThatIsRemembered(t *testing.T) {
+	i, h := newIssuer(t), &hands{}
+	synctest.Test(t, func(t *testing.T) {
+		g := guardFor(t, i, func(c *bearer.Config) {
+			c.Now = h.now
+			c.HTTPClient = &http.Client{Transport: direct{http.HandlerFunc(i.serve)}}
+		})
+		only := sign(t, i.good().with(claimSet{"exp": now.Add(3 * time.Hour).Unix()}), signer{})
+		accepted(t, g, only)
+		i.publish(public("k2", rsaKeys()[1].Public(), nil))
+		h.advance(59 * time.Minute)
+		accepted(t, g, only)
+		synctest.Wait()
+		if n := i.keyReads.Load(); n != 1 {
+			t.Errorf("%d fetches before the keys are old, want 1", n)
+		}
+		h.advance(2 * time.Minute)
+		accepted(t, g, only) // begins a fetch behind the scenes
+		synctest.Wait()
+		refused(t, g, only, bearer.ReasonKey)
+	})
+}
+
 // fetched waits until the keys were asked for n times.
 func fetched(t *testing.T, i *issuer, n int64) {
 	t.Helper()

@@ -75,7 +75,13 @@ func (g *Guard) accept(p *provider, t *token, key *signingKey, sum [32]byte) (*i
 		return nil, by(p, refused)
 	}
 	id.Expiry, _, _ = t.claims.time("exp")
-	g.cache.put(sum, id, id.Expiry, key)
+	// Remembered no longer than keys are believed: a key that the provider withdrew is found out also where the same
+	// token comes again and again, and nobody calls Run.
+	until := g.now().Add(g.cfg.KeyRefresh)
+	if id.Expiry.Before(until) {
+		until = id.Expiry
+	}
+	g.cache.put(sum, id, until, key)
 	return id, nil
 }
 
