@@ -14,9 +14,10 @@ const everything = "*"
 
 // book is the rules of a policy file, in their order.
 type book struct {
-	rules   []rule
-	openers map[string]opener // by scope, for each scope a rule asks for
-	scopes  []string          // all that the file names, sorted
+	rules   []*rule
+	about   map[string][]*rule // by operation, the rules that name it, for the operations that were known
+	openers map[string]opener  // by scope, for each scope a rule asks for
+	scopes  []string           // all that the file names, sorted
 }
 
 // rule is one rule of a policy file. It holds for a call when everything in it does; what is nil asks nothing.
@@ -71,15 +72,16 @@ const (
 	perhaps                // it depends on the arguments, which are not known yet
 )
 
-// decide reads the rules from the top. The first that holds decides; without one, the first that lacked nothing but
-// scopes says which; else the answer is no. A rule that cannot be answered denies.
+// decide reads the rules from the top. The first that holds decides. A rule that lacks nothing but scopes is remembered:
+// if no rule below it allows the call, the answer is those scopes, since with them it would have been allowed up there. A
+// rule that cannot be answered denies in any case.
 func (b *book) decide(q *question, trace *[]Step) Decision {
-	lacked := -1
-	for i := range b.rules {
-		r := &b.rules[i]
-		if trace == nil && !r.names(q.operation) {
-			continue
-		}
+	rules := b.rules
+	if trace == nil {
+		rules = b.of(q.operation)
+	}
+	var lacked *rule
+	for _, r := range rules {
 		o, why := b.ask(r, q)
 		if trace != nil {
 			*trace = append(*trace, Step{Rule: r.name, Line: r.line, Said: why})
@@ -87,33 +89,35 @@ func (b *book) decide(q *question, trace *[]Step) Decision {
 		switch {
 		case o == broken:
 			return Decision{Reason: fmt.Sprintf("the rule %q could not be answered: %s", r.name, why), Rule: r.name}
-		case o == holding && r.deny:
+		case o == holding && r.deny && lacked == nil:
 			return Decision{Reason: r.reason, Rule: r.name}
+		case o == holding && r.deny:
+			return lacked.needs(q.operation)
 		case o == holding:
 			return Decision{Effect: Allow, Reason: r.reason, Rule: r.name, Scopes: r.scopes}
-		case o == lacking && lacked < 0:
-			lacked = i
+		case o == lacking && lacked == nil:
+			lacked = r
 		}
 	}
-	if lacked >= 0 {
-		r := &b.rules[lacked]
-		return Decision{
-			Effect: NeedsScope,
-			Reason: fmt.Sprintf("%s needs the scope %s", q.operation, strings.Join(r.scopes, " ")),
-			Rule:   r.name, Scopes: r.scopes,
-		}
+	if lacked != nil {
+		return lacked.needs(q.operation)
 	}
 	return Decision{Reason: fmt.Sprintf("no rule opens %q to this caller", q.operation), Rule: "no rule"}
+}
+
+// needs is the decision that asks for the scopes of the rule, all in one.
+func (r *rule) needs(operation string) Decision {
+	return Decision{
+		Effect: NeedsScope,
+		Reason: fmt.Sprintf("%s needs the scope %s", operation, strings.Join(r.scopes, " ")),
+		Rule:   r.name, Scopes: r.scopes,
+	}
 }
 
 // visible reports whether some arguments and some scopes could open the operation to the caller.
 func (b *book) visible(q *question) bool {
 	lacked := false
-	for i := range b.rules {
-		r := &b.rules[i]
-		if !r.names(q.operation) {
-			continue
-		}
+	for _, r := range b.of(q.operation) {
 		switch o, _ := b.ask(r, q); {
 		case o == broken, o == holding && r.deny:
 			return lacked
@@ -124,6 +128,20 @@ func (b *book) visible(q *question) bool {
 		}
 	}
 	return lacked
+}
+
+// of returns the rules that name the operation, in their order.
+func (b *book) of(operation string) []*rule {
+	if rules, known := b.about[operation]; known {
+		return rules
+	}
+	var rules []*rule
+	for _, r := range b.rules {
+		if r.names(operation) {
+			rules = append(rules, r)
+		}
+	}
+	return rules
 }
 
 // ask asks one rule, what is cheap first. It never stops at groups that are not known before everything else held, so
@@ -177,8 +195,8 @@ func (b *book) ask(r *rule, q *question) (outcome, string) {
 
 // scopesOf returns the scopes of the first rule that allows the operation to somebody.
 func (b *book) scopesOf(operation string) []string {
-	for i := range b.rules {
-		if r := &b.rules[i]; !r.deny && r.names(operation) {
+	for _, r := range b.of(operation) {
+		if !r.deny {
 			return r.scopes
 		}
 	}

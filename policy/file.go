@@ -142,7 +142,7 @@ func (f *file) read(root *yaml.Node) {
 				f.fault(n, "a second rule named %q; the first is in line %d", r.name, line)
 			}
 			first[r.name] = n.Line
-			f.book.rules = append(f.book.rules, r)
+			f.book.rules = append(f.book.rules, &r)
 		}
 	}
 }
@@ -347,7 +347,8 @@ func (f *file) texts(n *yaml.Node, key string, check func(string) string) []stri
 	return list
 }
 
-// finish works out which scopes and roles open what.
+// finish works out what every decision would work out again: which scopes and roles open what, and which rules are about
+// each operation there is.
 func (f *file) finish() {
 	b := f.book
 	all := map[string]bool{}
@@ -369,9 +370,12 @@ func (f *file) finish() {
 	}
 	delete(all, everything)
 	b.scopes = slices.Sorted(maps.Keys(all))
+	b.about = map[string][]*rule{}
+	for _, operation := range f.known {
+		b.about[operation] = b.of(operation)
+	}
 	open := f.openersOf()
-	for i := range b.rules {
-		r := &b.rules[i]
+	for _, r := range b.rules {
 		r.reason = fmt.Sprintf("the rule %q allows it", r.name)
 		if r.deny {
 			r.reason = fmt.Sprintf("the rule %q denies it", r.name)

@@ -3,6 +3,7 @@ package policy_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -282,8 +283,20 @@ func TestParseRefusesWhatIsNotThere(t *testing.T) {
 	}
 }
 
+// BenchmarkDecideCall is the budget of a decision, 5 µs, with a thousand rules about other tools around those that matter.
 func BenchmarkDecideCall(b *testing.B) {
-	p := parsed(b, shop)
+	others := strings.Builder{}
+	for i := range 990 {
+		fmt.Fprintf(&others, "  - {name: other %d, tools: [other_%d_*], scopes: [x]}\n", i, i)
+	}
+	known := []string{"delete_all", "pay", "get_current_time", "time_zones", "time://current", "books", "read_file"}
+	for i := range 990 {
+		known = append(known, fmt.Sprintf("other_%d_x", i))
+	}
+	p, err := policy.Parse("policy.yaml", []byte(shop+others.String()), known)
+	if err != nil {
+		b.Fatal(err)
+	}
 	id := with(person("openid", "profile", "pay:write"), func(id *identity.Identity) { id.Tenant = home })
 	for _, row := range []struct {
 		name, tool, arguments string
@@ -356,5 +369,34 @@ func TestPatterns(t *testing.T) {
 				t.Errorf("%s fits %s", row.pattern, name)
 			}
 		}
+	}
+}
+
+// TestWhatARuleBelowOneThatLacksAScopeChanges: the answer is the scope wherever with it the call would be allowed.
+func TestWhatARuleBelowOneThatLacksAScopeChanges(t *testing.T) {
+	const first = "rules:\n  - {name: first, tools: x, scopes: a}\n"
+	for _, row := range []struct {
+		name, below string
+		effect      policy.Effect
+		rule        string
+	}{
+		{"nothing below asks for the scope", "", policy.NeedsScope, "first"},
+		{"one that allows lets in", "  - {name: second, tools: x, scopes: b}\n", policy.Allow, "second"},
+		{"one that lacks a scope too leaves it at the first", "  - {name: second, tools: x, scopes: c}\n", policy.NeedsScope, "first"},
+		{"one that denies asks for the scope", "  - {name: second, tools: x, effect: deny}\n", policy.NeedsScope, "first"},
+		{"attack 54 one that cannot be answered denies", "  - {name: second, tools: x, when: arguments.a == 1}\n", policy.Deny, "second"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			p := parsed(t, first+row.below)
+			if d := p.DecideCall(person("b"), "x", nil); d.Effect != row.effect || d.Rule != row.rule {
+				t.Errorf("got %v by %q", d.Effect, d.Rule)
+			}
+			if d := p.DecideCall(person("a", "b"), "x", nil); d.Effect != policy.Allow || d.Rule != "first" {
+				t.Errorf("with the scope: %v by %q", d.Effect, d.Rule)
+			}
+			if !p.Visible(person("b"), "x") {
+				t.Error("attack 44 it is not listed")
+			}
+		})
 	}
 }
