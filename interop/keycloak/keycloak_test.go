@@ -110,12 +110,12 @@ var open = sync.OnceValues(func() (*world, error) {
 })
 
 // realmWithServer makes a realm with everything in it, and a server of its own that trusts it.
-func (k *running) realmWithServer(ctx context.Context, name string, flags ...string) (*world, error) {
+func (k *running) realmWithServer(ctx context.Context, name string) (*world, error) {
 	r, err := k.newRealm(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	s, err := serve(ctx, k.scratch, append([]string{"--provider-issuer", k.URL, "--provider-realm", name}, flags...)...)
+	s, err := serve(ctx, k.scratch, "--provider-issuer", k.URL, "--provider-realm", name)
 	if err != nil {
 		return nil, err
 	}

@@ -94,8 +94,7 @@ type reply struct {
 	body      string
 }
 
-// call calls a tool as any client of the stateless revision does, with nothing between the test and
-// the wire.
+// call calls a tool as any client of the stateless revision does, with nothing between the test and the wire.
 func (s *server) call(t *testing.T, token, tool string) reply {
 	t.Helper()
 	body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tool + `","arguments":` + calls[tool].arguments +
