@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -22,9 +20,8 @@ const soon = 50 * time.Millisecond
 // errStopped is why a call ends that its client stopped.
 var errStopped = errors.New("the client stopped the call")
 
-// answerFastIn answers a plain request within a session, and reports whether it did. A call that takes longer is left
-// in rq for the SDK, which goes on with it.
-func (h *Handler) answerFastIn(a *answer, r *http.Request, m *message, rq *request) bool {
+// answerFastIn answers a plain request within a session, and reports whether it did.
+func (h *Handler) answerFastIn(a *answer, r *http.Request, m *message, rq *request, body []byte) bool {
 	if !h.fast.takes(m, r.Header) {
 		return false
 	}
@@ -39,18 +36,44 @@ func (h *Handler) answerFastIn(a *answer, r *http.Request, m *message, rq *reque
 		}
 		return ok
 	case "tools/call":
-		rq.early = h.callEarly(r.Context(), rq.session, m, a.requestID)
-		wait := time.NewTimer(soon)
-		defer wait.Stop()
-		select {
-		case <-rq.early.done:
-		case <-wait.C:
-			return false
-		}
-		h.answerCall(a, r, m, rq.early.result, rq.early.err, false)
+		h.callIn(a, r, m, rq, body)
 		return true
 	}
 	return false
+}
+
+// callIn calls a tool within a session and answers, or lets the SDK answer, if it takes longer.
+func (h *Handler) callIn(a *answer, r *http.Request, m *message, rq *request, body []byte) {
+	ctx, cancel := context.WithCancelCause(sessionContext{rq.session.ctx, r.Context()})
+	defer cancel(nil)
+	rq.session.mayStop(idKey(m.id), cancel)
+	rq.early = &early{cancel: cancel, done: make(chan struct{})}
+	panicked := make(chan any, 1)
+	handOver := time.AfterFunc(soon, func() {
+		defer func() { panicked <- recover() }()
+		h.pass(a, r, h.legacy, body, rq)
+	})
+	rq.early.end(h.call(ctx, &toolbox.Call{Name: m.name, Arguments: m.arguments, RequestID: a.requestID}))
+	if handOver.Stop() {
+		h.answerCall(a, r, m, rq.early.result, rq.early.err, false)
+	} else if v := <-panicked; v != nil {
+		panic(v)
+	}
+}
+
+// sessionContext is the context of a call in a session. It ends with the session, but not with the request: to these
+// clients a connection that breaks does not mean that nobody wants the answer.
+type sessionContext struct {
+	context.Context                 // of the session, which holds no values
+	request         context.Context // who calls, and what else is known of the request
+}
+
+// Value finds what the request holds. What package context asks for on its own behalf it finds in the session's.
+func (c sessionContext) Value(key any) any {
+	if v := c.Context.Value(key); v != nil {
+		return v
+	}
+	return c.request.Value(key)
 }
 
 // early is a call that begins before it is known who answers it.
@@ -61,31 +84,16 @@ type early struct {
 	err    error
 }
 
+func (e *early) end(result *mcp.CallToolResult, err error) {
+	e.result, e.err = result, err
+	close(e.done)
+}
+
 // wait returns what came of the call, which ends with ctx.
 func (e *early) wait(ctx context.Context) (*mcp.CallToolResult, error) {
 	defer context.AfterFunc(ctx, func() { e.cancel(context.Cause(ctx)) })()
 	<-e.done
 	return e.result, e.err
-}
-
-// callEarly begins a call in a session. It ends with the session or when the client stops it, but not with the
-// request: to these clients a connection that breaks does not mean that nobody wants the answer.
-func (h *Handler) callEarly(ctx context.Context, s *session, m *message, requestID string) *early {
-	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	e := &early{cancel: cancel, done: make(chan struct{})}
-	s.mayStop(idKey(m.id), cancel)
-	go func() {
-		defer close(e.done)
-		defer cancel(nil)
-		defer context.AfterFunc(s.ctx, func() { cancel(errSessionEnded) })()
-		defer func() {
-			if v := recover(); v != nil {
-				e.err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
-			}
-		}()
-		e.result, e.err = h.call(ctx, &toolbox.Call{Name: m.name, Arguments: m.arguments, RequestID: requestID})
-	}()
-	return e
 }
 
 // calls are the requests of a session that want an answer and have none. The SDK knows only those that reach it.

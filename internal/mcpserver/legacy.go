@@ -81,7 +81,7 @@ func (h *Handler) older(a *answer, r *http.Request, m *message, version string, 
 			return
 		}
 		rq.leave = sync.OnceFunc(func() { s.leave(id) })
-		if h.answerFastIn(a, r, m, rq) {
+		if h.answerFastIn(a, r, m, rq, body) {
 			rq.leave()
 			return
 		}
