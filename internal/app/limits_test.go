@@ -3,6 +3,7 @@ package app
 import (
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -153,4 +154,34 @@ func TestAStrangersHeaderChangesNoAddress(t *testing.T) {
 			t.Errorf("%q makes it %s", forwarded, got)
 		}
 	}
+}
+
+// TestACallerWithTooManyRunningCallsIsTold holds one call open and begins another.
+func TestACallerWithTooManyRunningCallsIsTold(t *testing.T) {
+	path := t.TempDir() + "/audit.jsonl"
+	h := open(t, Options{}, "FASTMCP_AUTH_LIMITS_CALLER_CALLS=1", "FASTMCP_AUTH_REVERSE_DURATION=10m", "FASTMCP_AUTH_AUDIT_FILE_PATH="+path, "FASTMCP_AUTH_LIMITS_SHUTDOWN_GRACE=0s")
+	token := h.token(t, h.provider.Server, devidp.UserUser, "execute")
+	other := h.token(t, h.provider.Server, devidp.UserAdmin, "execute")
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		h.reverse(token, "abc") // ends with the server
+	}()
+	for len(h.box.Running()) == 0 {
+		runtime.Gosched()
+	}
+	random := func(token string) (*answer, error) {
+		return h.call(token, "tools/call", "random_number_tool", `"name":"random_number_tool","arguments":{"min":1,"max":1},`)
+	}
+	a, err := random(token)
+	if err != nil || a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") != "1" || !strings.Contains(a.body, `"code":-32000`) || !strings.Contains(a.body, "too many calls are running") {
+		t.Errorf("answered %+v, %v", a, err)
+	}
+	if got := of(events(t, path), a); len(got) != 2 || got[1].Outcome == nil || got[1].Outcome.Result != "busy" {
+		t.Errorf("recorded %+v", got)
+	}
+	a, err = random(other)
+	check(t, "another person", a, err, 200, "")
+	h.stop()
+	<-ended
 }

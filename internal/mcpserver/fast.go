@@ -156,7 +156,7 @@ func (h *Handler) answerFast(a *answer, r *http.Request, m *message) bool {
 	case "resources/read":
 		contents, err := h.box.Read(r.Context(), m.name, a.requestID)
 		if err != nil {
-			a.failed(h.translate(r.Context(), m.method, err, a.requestID), true)
+			h.answerError(a, r, m, err, true)
 			return true
 		}
 		h.writeResult(a, r, m)(h.fast.contents(a, m.name, contents))
@@ -172,10 +172,22 @@ func (h *Handler) answerFast(a *answer, r *http.Request, m *message) bool {
 // answerCall answers with what came of a call.
 func (h *Handler) answerCall(a *answer, r *http.Request, m *message, result *mcp.CallToolResult, err error, isModern bool) {
 	if err != nil {
-		a.failed(h.translate(r.Context(), m.method, err, a.requestID), isModern)
+		h.answerError(a, r, m, err, isModern)
 		return
 	}
 	h.writeResult(a, r, m)(h.fast.result(a, result, isModern))
+}
+
+// answerError answers with why there is no result. Where the caller has too many calls running, 429 says when to try
+// again (RFC 6585, section 4); to older clients a refusal by status means that the transport is broken.
+func (h *Handler) answerError(a *answer, r *http.Request, m *message, err error, isModern bool) {
+	wire := h.translate(r.Context(), m.method, err, a.requestID)
+	if isModern && errors.Is(err, toolbox.ErrBusy) {
+		a.ResponseWriter.Header().Set("Retry-After", "1")
+		a.failedWith(http.StatusTooManyRequests, wire)
+		return
+	}
+	a.failed(wire, isModern)
 }
 
 // writeResult returns what answers with a result, or says that it cannot be written.
@@ -335,6 +347,10 @@ func (a *answer) failed(err *jsonrpc.Error, isModern bool) {
 	if isModern && err.Code == jsonrpc.CodeMethodNotFound {
 		status = http.StatusNotFound
 	}
+	a.failedWith(status, err)
+}
+
+func (a *answer) failedWith(status int, err *jsonrpc.Error) {
 	raw, fault := json.Marshal(err)
 	if fault != nil {
 		raw = []byte(`{"code":-32603,"message":"the server could not answer"}`)
