@@ -303,6 +303,60 @@ func TestTheRecordIsReplacedWithoutARestart(t *testing.T) {
 	}
 }
 
+// TestEveryCallHasItsTwoEventsUnderLoad calls from many goroutines while files rotate and the record moves to and fro.
+func TestEveryCallHasItsTwoEventsUnderLoad(t *testing.T) {
+	dir := t.TempDir()
+	var moved []*config.Settings
+	for _, name := range []string{"first.jsonl", "second.jsonl"} {
+		moved = append(moved, settingsOf(t, "FASTMCP_AUTH_AUDIT_FILE_PATH="+filepath.Join(dir, name), "FASTMCP_AUTH_AUDIT_FILE_MAX_SIZE=4KiB", "FASTMCP_AUTH_AUDIT_FILE_KEEP=0"))
+	}
+	h := open(t, Options{}, "FASTMCP_AUTH_AUDIT_FILE_PATH="+filepath.Join(dir, "first.jsonl"), "FASTMCP_AUTH_AUDIT_FILE_MAX_SIZE=4KiB", "FASTMCP_AUTH_AUDIT_FILE_KEEP=0")
+	tokens := []string{h.token(t, h.provider.Server, devidp.UserUser, "execute"), h.token(t, h.provider.Server, devidp.UserAdmin, "execute")}
+	const callers, each = 6, 40
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	made := map[string]bool{}
+	for i := range callers {
+		group.Go(func() {
+			for range each {
+				a, err := h.reverse(tokens[i%2], "abc")
+				if err != nil || !strings.Contains(a.body, "cba") {
+					t.Errorf("answered %+v, %v", a, err)
+					return
+				}
+				mu.Lock()
+				made[a.header.Get("X-Request-Id")] = true
+				mu.Unlock()
+			}
+		})
+	}
+	for i := range 20 {
+		if err := h.ReloadAudit(moved[i%2]); err != nil {
+			t.Error(err)
+		}
+	}
+	group.Wait()
+	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	if err != nil || len(files) < 10 {
+		t.Errorf("there are %d files, %v", len(files), err)
+	}
+	said := map[string][]audit.Kind{}
+	for _, file := range files {
+		for _, e := range events(t, file) {
+			said[e.RequestID] = append(said[e.RequestID], e.Kind)
+		}
+	}
+	if len(made) != callers*each || len(said) != len(made) {
+		t.Errorf("%d calls were made, %d are recorded", len(made), len(said))
+	}
+	for id, kinds := range said {
+		slices.Sort(kinds)
+		if !made[id] || !slices.Equal(kinds, []audit.Kind{audit.Decided, audit.Ended}) {
+			t.Errorf("%s has the events %v", id, kinds)
+		}
+	}
+}
+
 func TestARecordThatCannotBeOpenedStopsTheStart(t *testing.T) {
 	dir := t.TempDir()
 	s, err := config.Load(config.Source{Command: config.Serve, Dir: dir, Environ: []string{"FASTMCP_AUTH_ADDR=127.0.0.1:0", "FASTMCP_AUTH_AUDIT_FILE_PATH=none/audit.jsonl"}})
