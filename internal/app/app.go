@@ -1,7 +1,7 @@
 // Package app is the server put together: it opens the door, and holds no rule of its own.
 //
-// Read [Server.Run] and you know the house. A request walks: request id → Host and Origin → bearer → mcpserver →
-// toolbox → policy → the tool.
+// Read [Server.Run] and you know the house. A request walks: request id → record of refusals → Host and Origin → limit
+// of the address → bearer → limit of the caller → mcpserver → toolbox → policy → record → the tool → record.
 //
 //	Listen   bind, build every room, refuse what cannot work   app.go
 //	tokens   the guard, and the development provider           signin.go
