@@ -21,7 +21,7 @@ demo: ## sign in, call a protected tool with live progress, see two refusals (AR
 
 test: ## run every test with the race detector, against real parties too
 	@if [ -z "$(NPM)" ]; then \
-	  echo "left out: MCP Inspector and the TypeScript client (interop/), because npm is missing. Install Node.js and npm to run them."; \
+	  echo "left out: MCP Inspector, the TypeScript client and the conformance suite (interop/), because npm is missing. Install Node.js and npm to run them."; \
 	  if [ "$$CI" = true ]; then exit 1; fi; fi
 	@if [ -z "$(MVN)" ]; then \
 	  echo "left out: Keycloak (interop/keycloak/), because java or mvn is missing. Install Java 17 or newer and Maven to run it."; \

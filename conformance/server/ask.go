@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 The suite asks for sampling, roots and logging, which old clients go on using.
+
 package main
 
 import (

@@ -15,6 +15,9 @@ import (
 // maxID is how many bytes a JSON-RPC id or a progress token may have.
 const maxID = 256
 
+// logLevelKey is the member of _meta that asks for log messages.
+const logLevelKey = "io.modelcontextprotocol/logLevel"
+
 // message is one JSON-RPC message, with what must be known of it before the SDK sees it.
 type message struct {
 	id       json.RawMessage // nil for a notification
@@ -58,7 +61,7 @@ var (
 	messageKeys = []string{"jsonrpc", "id", "method", "params", "result", "error"}
 	paramsKeys  = []string{"_meta", "name", "arguments", "uri", "cursor", "protocolVersion", "capabilities", "clientInfo",
 		"requestId", "reason", "progressToken", "progress", "notifications", "inputResponses", "requestState", "level", "ref", "argument", "context"}
-	metaKeys = []string{"progressToken", mcp.MetaKeyProtocolVersion, mcp.MetaKeyClientInfo, mcp.MetaKeyClientCapabilities, "io.modelcontextprotocol/logLevel"}
+	metaKeys = []string{"progressToken", mcp.MetaKeyProtocolVersion, mcp.MetaKeyClientInfo, mcp.MetaKeyClientCapabilities, logLevelKey}
 )
 
 // What the fast path reads. Everything else in the params, and of _meta what belongs to the protocol, is the SDK's.
@@ -277,7 +280,7 @@ func (m *message) readMeta(raw json.RawMessage) *rpcError {
 		}
 		m.token = true
 	}
-	_, m.log = meta[mcp.MetaKeyLogLevel]
+	_, m.log = meta[logLevelKey]
 	for key := range meta {
 		if strings.HasPrefix(key, protocolKeys) && !slices.Contains(plainMeta, key) {
 			m.plain = false

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 Clients in the field go on wanting log messages.
+
 package toolbox
 
 import (

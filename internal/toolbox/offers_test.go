@@ -24,7 +24,7 @@ func conversation(name string, f func(c *toolbox.Client) (*mcp.CallToolResult, e
 }
 
 func asking() *mcp.CallToolResult {
-	return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"roots": &mcp.ListRootsParams{}}}
+	return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"name": &mcp.ElicitParams{Message: "Your name?"}}}
 }
 
 func prompt(name string) toolbox.Prompt {
@@ -117,7 +117,7 @@ func TestWhoMayAsk(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if result, err := box.Call(ctx, &toolbox.Call{Name: "asks"}); err != nil || result.InputRequests["roots"] == nil {
+	if result, err := box.Call(ctx, &toolbox.Call{Name: "asks"}); err != nil || result.InputRequests["name"] == nil {
 		t.Errorf("%+v, %v", result, err)
 	}
 	var lacks *toolbox.CapabilityError

@@ -1,6 +1,7 @@
 package toolbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +23,8 @@ const maxURI = 2048
 type Template struct {
 	// Definition names and describes the template, RFC 6570. It must not change afterwards.
 	Definition *mcp.ResourceTemplate
-	// Read returns the contents of a URI that fits; variables holds what stands in it, decoded. Its errors are as those of
-	// Tool.Call.
+	// Read returns the contents of a URI that fits; variables holds what stands in it, decoded. It gives the
+	// contents away: a missing type is filled in. Its errors are as those of Tool.Call.
 	Read func(ctx context.Context, uri string, variables map[string]string) ([]*mcp.ResourceContents, error)
 	// Complete suggests values for the variables; nil means that there are no suggestions.
 	Complete Complete
@@ -72,7 +73,13 @@ func (b *Box) resourceAt(uri string) *resource {
 		d := t.Definition
 		return &resource{Resource{
 			Definition: &mcp.Resource{URI: uri, Name: d.Name, MIMEType: d.MIMEType},
-			Read:       func(ctx context.Context) ([]*mcp.ResourceContents, error) { return t.Read(ctx, uri, variables) },
+			Read: func(ctx context.Context) ([]*mcp.ResourceContents, error) {
+				contents, err := t.Read(ctx, uri, variables)
+				for _, c := range contents {
+					c.MIMEType = cmp.Or(c.MIMEType, d.MIMEType)
+				}
+				return contents, err
+			},
 		}}
 	}
 	return nil
