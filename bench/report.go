@@ -57,9 +57,9 @@ func middle[S any, N cmp.Ordered](all []S, of func(S) N) N {
 	return numbers[len(numbers)/2]
 }
 
-// ratio is the median, over all rounds and numbers of connections, of a number of one peer by that of another in the
-// same round.
-func (r *results) ratio(version, peer, by string, of func(sample) float64) float64 {
+// ratio is the median, over all rounds and these numbers of connections, of a number of one peer by that of another in
+// the same round.
+func (r *results) ratio(version, peer, by string, of func(sample) float64, connections []int) float64 {
 	var ratios []float64
 	for _, n := range connections {
 		others := r.samples[cell{by, version, n}]
@@ -98,10 +98,11 @@ func (b budget) String() string {
 func budgets(ctx context.Context, w io.Writer, o options, r *results, idp *devidp.Running) error {
 	var lines []budget
 	for _, version := range versions {
+		// One connection waits most of the time, so what it gets through says how long a call takes, not how many go.
 		lines = append(lines,
-			budget{"call_cpu_by_floor_" + version, r.ratio(version, "ours, warm token", "floor", cpu), "x", 2.5, true},
-			budget{"call_rate_by_sdk_" + version, r.ratio(version, "ours, warm token", "sdk", rate), "x", 6, false},
-			budget{"call_cpu_by_no_auth_" + version, r.ratio(version, "ours, warm token", "ours --no-auth", cpu), "x", 1.15, true},
+			budget{"call_cpu_by_floor_" + version, r.ratio(version, "ours, warm token", "floor", cpu, connections), "x", 2.5, true},
+			budget{"call_rate_by_sdk_" + version, r.ratio(version, "ours, warm token", "sdk", rate, connections[1:]), "x", 6, false},
+			budget{"call_cpu_by_no_auth_" + version, r.ratio(version, "ours, warm token", "ours --no-auth", cpu, connections), "x", 1.15, true},
 		)
 	}
 	for _, more := range []func() ([]budget, error){
