@@ -288,7 +288,7 @@ func TestTheShadowPolicyOnlySpeaks(t *testing.T) {
 		if (strings.Count(said, "shadow policy differs") == 1) != differs {
 			t.Errorf("%s is told as %s", text, said)
 		}
-		if differs && (!strings.Contains(said, `"operation":"reverse_tool","decision":"allow","rule":"broad scope","would_be":"deny","would_be_rule":"no rule"`) || !strings.Contains(said, `"request_id":`)) {
+		if differs && (!strings.Contains(said, `"operation":"reverse_tool","decision":"allow","rule":"broad scope","request_id":"`) || !strings.Contains(said, `"would_be":"deny","would_be_rule":"no rule"`)) {
 			t.Errorf("the difference is told as %s", said)
 		}
 		if strings.Contains(said, "secret") || strings.Contains(said, devidp.UserUser+"@") || strings.Contains(said, token) {
@@ -361,5 +361,35 @@ func TestIdentify(t *testing.T) {
 	}
 	if _, err := Identify(t.Context(), load("FASTMCP_AUTH_NO_AUTH=true"), "x"); err == nil {
 		t.Error("a server without sign-in reads a token")
+	}
+}
+
+// TestAttack28_Entra22_GroupsThatDoNotFitDeny signs people in at a provider that behaves like Entra ID: one has more groups
+// than fit into a token, and the log says that this is why.
+func TestAttack28_Entra22_GroupsThatDoNotFitDeny(t *testing.T) {
+	var log book
+	h := open(t, Options{Logger: log.logger()}, "FASTMCP_AUTH_IDP_CHARACTER=entra", "FASTMCP_AUTH_POLICY_FILE="+written(t, `rules:
+  - name: nobody of the outside
+    tools: [random_number_tool]
+    groups: [outside]
+  - name: not the outside
+    tools: [reverse_tool]
+    when: '!("outside" in identity.groups)'
+    scopes: [execute]
+`))
+	for user, denied := range map[string]string{
+		devidp.UserAdmin: "the groups of the caller are not in the token, because there are too many",
+		devidp.UserUser:  "",
+	} {
+		session := h.signInAs(t, user, h.at.MCP, "", "execute")
+		log.take()
+		_, err := session.Call(t.Context(), "reverse_tool", map[string]any{"query": "abc"}, nil)
+		said := log.take()
+		if (err != nil) != (denied != "") || denied != "" && (strings.Count(said, `"call denied"`) != 1 || !strings.Contains(said, denied) || !strings.Contains(said, `"rule":"not the outside"`)) {
+			t.Errorf("%s is answered %v and told as %s", user, err, said)
+		}
+		if _, err := session.Call(t.Context(), "random_number_tool", map[string]any{"min": 1, "max": 1}, nil); err == nil {
+			t.Errorf("%s is taken for a member of a group", user)
+		}
 	}
 }

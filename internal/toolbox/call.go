@@ -44,7 +44,7 @@ func (b *Box) Call(ctx context.Context, c *Call) (*mcp.CallToolResult, error) {
 		arguments = json.RawMessage("{}")
 	}
 	d := b.decide(ctx, c.Name, t != nil, arguments)
-	b.tryShadow(ctx, requestID, c.Name, t != nil, arguments, d)
+	b.tell(ctx, requestID, c.Name, t != nil, arguments, d)
 	record := b.entry(ctx, requestID, c.Name, t != nil, arguments, d)
 	unrecorded := record.decided(ctx)
 	if d.Effect != policy.Allow {
@@ -112,7 +112,7 @@ func (b *Box) Read(ctx context.Context, uri, requestID string) ([]*mcp.ResourceC
 	}
 	r := b.resourceAt(uri)
 	d := b.decide(ctx, uri, r != nil, nil)
-	b.tryShadow(ctx, requestID, uri, r != nil, nil, d)
+	b.tell(ctx, requestID, uri, r != nil, nil, d)
 	record := b.entry(ctx, requestID, uri, r != nil, nil, d)
 	unrecorded := record.decided(ctx)
 	if d.Effect != policy.Allow {

@@ -99,7 +99,7 @@ func TestShadow(t *testing.T) {
 			t.Fatal(err)
 		}
 		said := log.String()
-		if differs != strings.Contains(said, `msg="shadow policy differs" operation=echo decision=allow rule=all would_be=deny would_be_rule="no rule"`) {
+		if differs != strings.Contains(said, `msg="shadow policy differs" operation=echo decision=allow rule=all request_id=r1 would_be=deny would_be_rule="no rule"`) {
 			t.Errorf("%s is told as %s", text, said)
 		}
 		if strings.Contains(said, "hush") || strings.Contains(said, "ada") {

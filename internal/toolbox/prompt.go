@@ -101,7 +101,7 @@ func (b *Box) AllowPrompt(ctx context.Context, name string, arguments json.RawMe
 	if d.Effect == policy.Allow {
 		return nil
 	}
-	b.tryShadow(ctx, "", promptPrefix+name, known, arguments, d)
+	b.tell(ctx, "", promptPrefix+name, known, arguments, d)
 	b.entry(ctx, "", promptPrefix+name, known, arguments, d).decided(ctx)
 	return b.refusedPrompt(ctx, name, d)
 }
@@ -130,7 +130,7 @@ func (b *Box) GetPrompt(ctx context.Context, g *Get) (*mcp.GetPromptResult, erro
 		return nil, err
 	}
 	d := b.decide(ctx, operation, p != nil, arguments)
-	b.tryShadow(ctx, requestID, operation, p != nil, arguments, d)
+	b.tell(ctx, requestID, operation, p != nil, arguments, d)
 	record := b.entry(ctx, requestID, operation, p != nil, arguments, d)
 	unrecorded := record.decided(ctx)
 	if d.Effect != policy.Allow {

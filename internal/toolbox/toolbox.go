@@ -295,7 +295,7 @@ func (b *Box) AllowCall(ctx context.Context, name string, arguments json.RawMess
 	if d.Effect == policy.Allow {
 		return nil
 	}
-	b.tryShadow(ctx, "", name, known, arguments, d)
+	b.tell(ctx, "", name, known, arguments, d)
 	b.entry(ctx, "", name, known, arguments, d).decided(ctx) // it is refused in any case
 	return b.refusedTool(ctx, name, d)
 }
@@ -307,7 +307,7 @@ func (b *Box) AllowResource(ctx context.Context, uri string) error {
 	if d.Effect == policy.Allow {
 		return nil
 	}
-	b.tryShadow(ctx, "", uri, known, nil, d)
+	b.tell(ctx, "", uri, known, nil, d)
 	b.entry(ctx, "", uri, known, nil, d).decided(ctx)
 	return b.refusedResource(ctx, uri, d)
 }
