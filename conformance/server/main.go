@@ -98,5 +98,5 @@ func newHandler(logger *slog.Logger) (*mcpserver.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return mcpserver.New(mcpserver.Options{Box: box, Name: "conformance", Version: "1", Logger: logger})
+	return mcpserver.New(mcpserver.Options{Box: box, Name: "conformance", Version: "1", AnnouncesLists: true, Logger: logger})
 }

@@ -73,20 +73,25 @@ type Options struct {
 	KeepAlive time.Duration
 	// WriteTimeout is how long a client may take to receive one write before it counts as gone; 0 means 30 seconds.
 	WriteTimeout time.Duration
+	// AnnouncesLists lets clients subscribe to changes of the lists. Each that does holds a stream open, and MCP Inspector
+	// 2.12 loses a call that it makes while it subscribes; so a server whose lists seldom change does without, and
+	// clients see changes when what they hold is stale, after a minute.
+	AnnouncesLists bool
 
 	Logger *slog.Logger // nil means silence
 }
 
 // Handler serves MCP at one URL. It may be used from many goroutines.
 type Handler struct {
-	box      *toolbox.Box
-	guard    Guard
-	maxBody  int64
-	silence  time.Duration
-	patience time.Duration
-	logger   *slog.Logger
-	sessions *sessions
-	fast     *fast
+	box       *toolbox.Box
+	guard     Guard
+	maxBody   int64
+	silence   time.Duration
+	patience  time.Duration
+	announces bool // see Options.AnnouncesLists
+	logger    *slog.Logger
+	sessions  *sessions
+	fast      *fast
 
 	plain  http.Handler // modern, answered by one JSON document
 	stream http.Handler // modern, answered by an event stream
@@ -137,7 +142,8 @@ func New(o Options) (_ *Handler, err error) {
 		guard:   o.Guard,
 		maxBody: cmp.Or(o.MaxBody, 1<<20),
 		silence: cmp.Or(o.KeepAlive, 15*time.Second), patience: cmp.Or(o.WriteTimeout, 30*time.Second),
-		logger: o.Logger,
+		announces: o.AnnouncesLists,
+		logger:    o.Logger,
 		sessions: newSessions(cmp.Or(o.MaxSessions, 10_000), cmp.Or(o.MaxSessionsPerUser, 100),
 			cmp.Or(o.SessionTimeout, 30*time.Minute)),
 		idle: make(chan struct{}),

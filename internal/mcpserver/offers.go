@@ -38,13 +38,13 @@ func newMethods(box *toolbox.Box) methods {
 }
 
 // capabilities are what a server says of itself.
-func capabilities(box *toolbox.Box) *mcp.ServerCapabilities {
+func capabilities(box *toolbox.Box, announces bool) *mcp.ServerCapabilities {
 	c := &mcp.ServerCapabilities{
-		Tools:     &mcp.ToolCapabilities{ListChanged: true},
-		Resources: &mcp.ResourceCapabilities{ListChanged: true},
+		Tools:     &mcp.ToolCapabilities{ListChanged: announces},
+		Resources: &mcp.ResourceCapabilities{ListChanged: announces},
 	}
 	if len(box.AllPrompts()) > 0 {
-		c.Prompts = &mcp.PromptCapabilities{ListChanged: true}
+		c.Prompts = &mcp.PromptCapabilities{ListChanged: announces}
 	}
 	if box.Conversations() {
 		c.Logging = &mcp.LoggingCapabilities{}

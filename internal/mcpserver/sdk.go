@@ -96,7 +96,7 @@ func (h *Handler) newServer(implementation *mcp.Implementation, instructions str
 	options := &mcp.ServerOptions{
 		Instructions: instructions,
 		Logger:       onlyErrors(h.logger),
-		Capabilities: capabilities(h.box),
+		Capabilities: capabilities(h.box, h.announces),
 		// What a caller sees may depend on who it is.
 		SetCacheable: func(_ context.Context, req mcp.Request, c *mcp.Cacheable) {
 			c.CacheScope, c.TTLMs = "private", listTTL

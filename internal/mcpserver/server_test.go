@@ -74,7 +74,7 @@ func serve(t *testing.T, changes ...change) *fixture {
 	}
 	f := &fixture{began: make(chan *ending, 100)}
 	boxOptions := toolbox.Options{Policy: p, Tools: []toolbox.Tool{f.waiting(), panicking()}}
-	options := mcpserver.Options{Name: "test", Version: "1", Guard: guard{}}
+	options := mcpserver.Options{Name: "test", Version: "1", Guard: guard{}, AnnouncesLists: true}
 	for _, tool := range tools.All(tools.Options{ReverseDuration: 5 * time.Second}) {
 		boxOptions.Tools = append(boxOptions.Tools, toolbox.Tool(tool))
 	}
