@@ -135,17 +135,16 @@ func (g *Guard) describe(ctx context.Context, raw string, sum [sha256.Size]byte)
 		return nil, refusal(ReasonOpaque, nil)
 	}
 	d := g.opaque[0]
-	now := g.now()
-	if id, known := d.active.look(sum, now); known {
-		return id, nil
-	}
-	if _, known := d.inactive.look(sum, now); known {
-		return nil, by(d.provider, refusal(ReasonInactive, errors.New("remembered")))
+	if id, refused := d.remembered(sum, g.now()); id != nil || refused != nil {
+		return id, refused
 	}
 	ctx, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()
 	flight := d.flights.DoChan(string(sum[:]), func() (any, error) {
-		id, refused := g.question(d, raw, sum)
+		id, refused := d.remembered(sum, g.now()) // another flight may have ended since the first look
+		if id == nil && refused == nil {
+			id, refused = g.question(d, raw, sum)
+		}
 		if refused != nil {
 			return nil, by(d.provider, refused)
 		}
@@ -160,6 +159,17 @@ func (g *Guard) describe(ctx context.Context, raw string, sum [sha256.Size]byte)
 		}
 		return result.Val.(*identity.Identity), nil
 	}
+}
+
+// remembered returns what an earlier answer said of the token; nil and nil where there is none.
+func (d *describer) remembered(sum [sha256.Size]byte, now time.Time) (*identity.Identity, *Error) {
+	if id, known := d.active.look(sum, now); known {
+		return id, nil
+	}
+	if _, known := d.inactive.look(sum, now); known {
+		return nil, by(d.provider, refusal(ReasonInactive, errors.New("remembered")))
+	}
+	return nil, nil
 }
 
 // question asks, judges the answer, and remembers it.

@@ -49,7 +49,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.SetErr(errOut)
 	cobra.AddTemplateFunc("described", described)
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages ", "Flags | described "))
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err, cmd.CommandPath()} })
 	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), configCommand(s), policyCommand(s))
 	err := root.ExecuteContext(ctx)
 	if err == nil {

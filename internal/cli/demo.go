@@ -101,6 +101,7 @@ func (d *demo) start(ctx context.Context) error {
 	options := app.Options{Version: version(), Logger: logger(d.settings, d.err)}
 	server, err := app.Listen(ctx, d.settings, options)
 	if err != nil && inUse(err) && d.settings.IsDefault("addr") {
+		d.steps.Text(d.settings.Addr + " is taken, so the server takes a free port.")
 		d.settings.Addr = "127.0.0.1:0"
 		server, err = app.Listen(ctx, d.settings, options)
 	}
@@ -151,7 +152,7 @@ func (d *demo) signedIn(ctx context.Context) error {
 	session, err := client.Connect(ctx, d.at.MCP, client.Options{ClientVersion: version(), SignIn: d.device()})
 	d.closeScreen(ctx, err)
 	if err != nil {
-		return fmt.Errorf("sign in: %w", err)
+		return signInFailed(err)
 	}
 	defer session.Close()
 	d.steps.Heading("The tools")
@@ -171,6 +172,14 @@ func (d *demo) signedIn(ctx context.Context) error {
 	})
 }
 
+// signInFailed says what to do when nobody signed in.
+func signInFailed(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &hintError{code: exitSignIn, err: fmt.Errorf("sign in: %w", err), hint: `run "fastmcp-auth demo" again and choose somebody on the page, or press Enter`}
+}
+
 // call calls one tool under a bar and shows what it answered.
 func (d *demo) call(ctx context.Context, session *client.Session, tool string, args map[string]any) error {
 	bars := tui.NewBars(d.err, d.look)
@@ -181,6 +190,10 @@ func (d *demo) call(ctx context.Context, session *client.Session, tool string, a
 	}
 	bar.Done(err)
 	bars.Close()
+	if lacking := (*client.ScopeError)(nil); errors.As(err, &lacking) {
+		d.steps.Refused(tool+" is not for whom you chose", "it needs the scope "+strings.Join(lacking.Challenge.Scopes, " ")+"; "+demoPerson+" has all")
+		return nil
+	}
 	if err != nil {
 		return err
 	}

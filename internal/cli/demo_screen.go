@@ -117,7 +117,7 @@ func (d *demo) next() {
 	)
 	d.steps.Text("\nA token for a program, and a call with it:")
 	d.steps.Code(d.curl())
-	d.steps.Text("\nMCP Inspector, with that token:")
+	d.steps.Text("\nMCP Inspector (Node 22.19 or later), with that token:")
 	d.steps.Code("npx @modelcontextprotocol/inspector --cli $MCP \\\n" +
 		"  --transport http --method tools/list \\\n  --header \"Authorization: Bearer $TOKEN\"")
 	d.steps.Text("\nClaude Code, which signs in by itself:")

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,10 @@ const (
 )
 
 // usageError is an error in what the person typed.
-type usageError struct{ err error }
+type usageError struct {
+	err     error
+	command string // whose help says more; empty means the program's
+}
 
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
@@ -44,7 +48,7 @@ func (e *hintError) Unwrap() error { return e.err }
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return &usageError{err}
+			return &usageError{err, cmd.CommandPath()}
 		}
 		return nil
 	}
@@ -77,7 +81,7 @@ func hintOf(err error) string {
 	case errors.As(err, &rules):
 		return "docs/reference/policy.md describes the files"
 	case errors.As(err, &usage):
-		return `run "fastmcp-auth --help"`
+		return fmt.Sprintf("run %q", cmp.Or(usage.command, "fastmcp-auth")+" --help")
 	}
 	return ""
 }

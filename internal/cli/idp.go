@@ -37,14 +37,17 @@ func idpCommand(s streams) *cobra.Command {
 		if err != nil {
 			return fmt.Errorf("start the development provider: %w", err)
 		}
-		err = announce(s.out, map[string]any{
+		ready := map[string]any{
 			"issuer":    provider.Issuer(),
 			"discovery": provider.Issuer() + "/.well-known/openid-configuration",
 			"client_id": devidp.ClientCLI,
 			"users":     devidp.Users(),
 			"warning":   "development only",
-		})
-		if err != nil {
+		}
+		if character == devidp.Entra {
+			ready["audience"] = devidp.EntraAPI
+		}
+		if err := announce(s.out, ready); err != nil {
 			return err
 		}
 		return provider.Wait()

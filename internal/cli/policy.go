@@ -63,7 +63,7 @@ func policyTestCommand(s streams) *cobra.Command {
 	flags.BoolVar(&t.asJSON, "json", false, "Print one JSON document.")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if err := t.whole(); err != nil {
-			return &usageError{err}
+			return &usageError{err: err}
 		}
 		if t.settings, err = config.Load(config.Source{Command: config.Show, Flags: flags, Tools: app.ToolNames()}); err != nil {
 			return err
@@ -166,7 +166,7 @@ func (t *policyTest) read(path string) (name string, body []byte, err error) {
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return "", nil, &usageError{err}
+			return "", nil, &usageError{err: err}
 		}
 		defer f.Close()
 		from, name = f, path

@@ -52,8 +52,12 @@ func writeTable(b *strings.Builder, section int) {
 		if d.fallback == "" {
 			fallback = "none"
 		}
-		if v, differs := d.byCmd[IDP]; differs {
-			fallback += ", and `" + v + "` for " + IDP
+		for _, command := range []string{IDP, Demo} {
+			v, differs := d.byCmd[command]
+			if !differs {
+				continue
+			}
+			fallback += ", and `" + v + "` for " + command
 		}
 		name := "`--" + d.flag() + "`"
 		if d.kind == secret {
