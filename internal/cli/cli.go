@@ -58,7 +58,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	if err != nil {
 		report(errOut, err)
 	}
-	return exitCode(ctx, err)
+	return exitCode(err)
 }
 
 const helpWidth = 80 // columns

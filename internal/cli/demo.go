@@ -56,6 +56,7 @@ type demo struct {
 	server *app.Server
 	at     app.Addresses
 
+	cancel        context.CancelFunc // ends the tour
 	tokenEndpoint string
 	screen        *tui.Screen // the sign-in that is shown, or nil
 }
@@ -75,6 +76,7 @@ func (d *demo) run(ctx context.Context) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	d.cancel = stop
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.server.Run(ctx) })
 	group.Go(func() error {

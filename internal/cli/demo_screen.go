@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"syscall"
 
 	"golang.org/x/term"
 
@@ -58,7 +57,7 @@ func (d *demo) show(p signin.DevicePrompt) *tui.Screen {
 			case "enter", "y", "space":
 				d.approve(p.UserCode)
 			case "ctrl+c":
-				syscall.Kill(os.Getpid(), syscall.SIGINT)
+				d.cancel() // the terminal sends keys now, and no signal
 			}
 		}
 	}

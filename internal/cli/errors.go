@@ -86,7 +86,7 @@ func hintOf(err error) string {
 	return ""
 }
 
-func exitCode(ctx context.Context, err error) int {
+func exitCode(err error) int {
 	var hinted *hintError
 	var faults *config.Faults
 	var usage *usageError
@@ -98,7 +98,7 @@ func exitCode(ctx context.Context, err error) int {
 		return hinted.code
 	case errors.As(err, &faults), errors.As(err, &usage), errors.As(err, &rules):
 		return exitUsage
-	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+	case errors.Is(err, context.Canceled):
 		return exitCancelled
 	case errors.Is(err, context.DeadlineExceeded):
 		return exitUnreachable
