@@ -161,3 +161,21 @@ func TestEventsAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestErrorsOfTheSDKAreOurs rewrites what the SDK says by itself.
+func TestErrorsOfTheSDKAreOurs(t *testing.T) {
+	for _, row := range []struct{ name, message, want string }{
+		{"a call that the SDK gave up on was cancelled", `{"jsonrpc":"2.0","id":1,"error":{"code":0,"message":"context canceled"}}`,
+			`{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"the call was cancelled","data":{"request_id":"r"}}}`},
+		{"its own types are not for strangers", `{"jsonrpc":"2.0","id":1,"error":{"code":-32603,"message":"unmarshal into *mcp.X"}}`,
+			`{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"the params are not what tools/call takes","data":{"request_id":"r"}}}`},
+		{"a result that speaks of errors is left alone", `{"jsonrpc":"2.0","id":1,"result":{"error":{"code":0}}}`,
+			`{"jsonrpc":"2.0","id":1,"result":{"error":{"code":0}}}`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := string(withRequestID([]byte(row.message), "tools/call", "r")); got != row.want {
+				t.Errorf("got %s", got)
+			}
+		})
+	}
+}

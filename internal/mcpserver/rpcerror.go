@@ -2,6 +2,7 @@ package mcpserver
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -121,7 +122,10 @@ func withRequestID(message []byte, method, requestID string) []byte {
 	if data["request_id"] == requestID {
 		return message
 	}
-	if strings.Contains(m.Error.Message, "*mcp.") || m.Error.Code == 0 {
+	switch {
+	case m.Error.Code == 0 && m.Error.Message == context.Canceled.Error(): // the SDK gave up on the call before the tool did
+		m.Error.Code, m.Error.Message = codeServer, toolbox.ErrCancelled.Error()
+	case m.Error.Code == 0, strings.Contains(m.Error.Message, "*mcp."):
 		m.Error.Code = jsonrpc.CodeInvalidParams
 		m.Error.Message = fmt.Sprintf("the params are not what %s takes", clip(method))
 	}
