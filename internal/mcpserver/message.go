@@ -298,7 +298,7 @@ func isID(raw json.RawMessage) bool {
 		return true
 	}
 	n, err := strconv.ParseInt(string(raw), 10, 64)
-	return err == nil && n > -1<<53 && n < 1<<53
+	return err == nil && n > -1<<53 && n < 1<<53 && string(raw) != "-0" // a second spelling of 0
 }
 
 // said returns what a syntax error says, without wrapping.

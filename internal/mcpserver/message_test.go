@@ -43,6 +43,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a null id", `{"jsonrpc":"2.0","id":null,"method":"ping"}`, jsonrpc.CodeInvalidRequest, "the id must be", ""},
 		{"a fraction as id", `{"jsonrpc":"2.0","id":1.5,"method":"ping"}`, jsonrpc.CodeInvalidRequest, "the id must be", ""},
 		{"an id that is rounded", `{"jsonrpc":"2.0","id":9007199254740993,"method":"ping"}`, jsonrpc.CodeInvalidRequest, "the id must be", ""},
+		{"attack 41 a second spelling of an id", `{"jsonrpc":"2.0","id":-0,"method":"ping"}`, jsonrpc.CodeInvalidRequest, "the id must be", ""},
 		{"an object as id", `{"jsonrpc":"2.0","id":{},"method":"ping"}`, jsonrpc.CodeInvalidRequest, "the id must be", ""},
 		{"a huge id", `{"jsonrpc":"2.0","id":"` + strings.Repeat("x", 300) + `","method":"ping"}`, jsonrpc.CodeInvalidRequest, "the id must be", ""},
 		{"an empty method", `{"jsonrpc":"2.0","id":1,"method":""}`, jsonrpc.CodeInvalidRequest, `"method" must be`, "1"},
