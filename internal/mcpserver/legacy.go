@@ -49,7 +49,7 @@ func (h *Handler) older(a *answer, r *http.Request, m *message, version string, 
 		h.initialize(a, r, body)
 		return
 	}
-	s, end := h.sessions.use(id, identity.FromContext(r.Context()).Key(), 1)
+	s, end := h.sessions.use(id, identity.FromContext(r.Context()), 1)
 	if s == nil {
 		a.refuse(http.StatusNotFound, sessionNotFound())
 		return
@@ -96,8 +96,7 @@ var legacyNotifications = []string{"notifications/cancelled", "notifications/ini
 
 // initialize begins a session, if there is room for one.
 func (h *Handler) initialize(a *answer, r *http.Request, body []byte) {
-	key := identity.FromContext(r.Context()).Key()
-	s, ok := h.sessions.reserve(key)
+	s, ok := h.sessions.reserve(identity.FromContext(r.Context()))
 	if !ok {
 		a.Header().Set("Retry-After", "60")
 		a.refuse(http.StatusServiceUnavailable, &rpcError{Code: codeServer, Message: "there are too many sessions; end one, or try again later"})
@@ -165,7 +164,7 @@ func (h *Handler) sessionOf(a *answer, r *http.Request) (*session, func()) {
 		a.refuse(http.StatusMethodNotAllowed, invalidRequest("%s needs the header %s of a session; use POST to call", r.Method, sessionHeader))
 		return nil, nil
 	}
-	s, end := h.sessions.use(id, identity.FromContext(r.Context()).Key(), 0)
+	s, end := h.sessions.use(id, identity.FromContext(r.Context()), 0)
 	if s == nil {
 		a.refuse(http.StatusNotFound, sessionNotFound())
 		return nil, nil

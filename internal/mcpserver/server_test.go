@@ -47,6 +47,7 @@ var callers = map[string]*identity.Identity{
 	"bob":       {Kind: identity.Person, Issuer: "https://issuer.example.com", Subject: "bob", Scopes: []string{"execute"}},
 	"reader":    {Kind: identity.Person, Issuer: "https://issuer.example.com", Subject: "reader", Scopes: []string{"time:read"}},
 	"converter": {Kind: identity.Person, Issuer: "https://issuer.example.com", Subject: "converter", Scopes: []string{"time:convert"}},
+	"ada-else":  {Kind: identity.Person, Issuer: "https://issuer.example.com", Subject: "ada", ClientID: "another", Scopes: []string{"execute"}},
 	"ada-now":   {Kind: identity.Person, Issuer: "https://issuer.example.com", Subject: "ada", Scopes: []string{"time:read"}},
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/fastmcp-auth/fastmcp-auth/identity"
 )
 
 // errSessionEnded is why the calls of an ended session are cancelled.
@@ -24,9 +26,11 @@ type sessions struct {
 	closed  bool
 }
 
-// session is one legacy session, bound to the identity that began it.
+// session is one legacy session, bound to the identity and the program that began it: what a stream replays was asked
+// for by that program.
 type session struct {
 	key    string // identity.Key of who began it
+	client string // the client id of the program; empty where tokens name none
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
@@ -50,7 +54,8 @@ func newSessions(max, maxPerUser int, timeout time.Duration) *sessions {
 
 // reserve makes room for a session of this user. Where there is none, the user with the most sessions loses one that
 // runs no call: nobody's sessions keep others out, however many somebody opens.
-func (t *sessions) reserve(key string) (*session, bool) {
+func (t *sessions) reserve(id *identity.Identity) (*session, bool) {
+	key := id.Key()
 	t.mu.Lock()
 	full := t.count >= t.max || key != "" && len(t.perUser[key]) >= t.maxPerUser
 	var oldest *session
@@ -64,7 +69,7 @@ func (t *sessions) reserve(key string) (*session, bool) {
 	if oldest != nil {
 		t.remove(oldest)
 	}
-	s := &session{key: key, active: 1, posts: 1, quiet: make(chan struct{})}
+	s := &session{key: key, client: clientOf(id), active: 1, posts: 1, quiet: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	if t.perUser[key] == nil {
 		t.perUser[key] = map[*session]struct{}{}
@@ -134,13 +139,20 @@ func (t *sessions) settle(s *session) {
 	t.release(s, 1)
 }
 
-// use returns the session of this id if it is this user's, with a function to call when the request has ended; posts is
+func clientOf(id *identity.Identity) string {
+	if id == nil {
+		return ""
+	}
+	return id.ClientID
+}
+
+// use returns the session of this id if this user began it with this program, with a function to call when the request has ended; posts is
 // 1 for a request with a message and 0 for a stream. For any other id it returns nil.
-func (t *sessions) use(id, key string, posts int) (*session, func()) {
+func (t *sessions) use(id string, who *identity.Identity, posts int) (*session, func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.byID[id]
-	if s == nil || s.key != key {
+	if s == nil || s.key != who.Key() || s.client != clientOf(who) {
 		return nil, nil
 	}
 	s.active++

@@ -67,6 +67,9 @@ func TestAttack45AnothersSessionIsNoSession(t *testing.T) {
 			return ask{method: http.MethodGet, caller: "bob", headers: append(within(id), "Last-Event-Id: x_1")}
 		}},
 		{"an end", func(id string) ask { return ask{method: http.MethodDelete, caller: "bob", headers: within(id)} }},
+		{"a resume of the same person by another program", func(id string) ask {
+			return ask{method: http.MethodGet, caller: "ada-else", headers: append(within(id), "Last-Event-Id: x_1")}
+		}},
 		{"initialize", func(id string) ask {
 			return older(id, "bob", "initialize", `{"protocolVersion":"2025-11-25"}`)
 		}},
