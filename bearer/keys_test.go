@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -259,44 +260,42 @@ func fetched(t *testing.T, i *issuer, n int64) {
 
 func TestNoValidRequestIsRefusedWhileKeysRoll(t *testing.T) {
 	i := newIssuer(t)
+	key := func(k int) map[string]any { return public(fmt.Sprintf("roll-%d", k), rsaKeys()[k%3].Public(), nil) }
+	i.publish(key(1))
 	g := guardFor(t, i, nil)
-	var kid atomic.Int64
-	kid.Store(1)
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
-	verified := make(chan struct{})
-	for w := range 4 {
+	type verified struct{ worker, key int }
+	var (
+		current atomic.Int64
+		wg      sync.WaitGroup
+		stop    = make(chan struct{})
+		done    = make(chan verified)
+	)
+	current.Store(1)
+	const workers, rounds = 4, 10
+	for w := range workers {
 		wg.Go(func() {
 			for n := 0; ; n++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				k := kid.Load()
-				token := sign(t, i.good().with(claimSet{"jti": fmt.Sprint(w, n)}), signer{key: rsaKeys()[k%3], kid: fmt.Sprintf("roll-%d", k)})
+				k := int(current.Load())
+				token := sign(t, i.good().with(claimSet{"jti": fmt.Sprint(w, " ", n)}), signer{key: rsaKeys()[k%3], kid: fmt.Sprintf("roll-%d", k)})
 				if _, err := g.Verify(context.Background(), token); err != nil {
 					t.Errorf("token with key %d: %v", k, err)
 				}
 				select {
-				case verified <- struct{}{}:
+				case done <- verified{w, k}:
 				case <-stop:
+					return
 				}
 			}
 		})
 	}
-	i.publish(public("roll-1", rsaKeys()[1].Public(), nil))
-	for k := int64(2); k <= 10; k++ {
-		// The provider publishes first and signs then; the last key stays for tokens on their way.
-		i.publish(public(fmt.Sprintf("roll-%d", k-1), rsaKeys()[(k-1)%3].Public(), nil), public(fmt.Sprintf("roll-%d", k), rsaKeys()[k%3].Public(), nil))
-		kid.Store(k)
-		for range 40 {
-			select {
-			case <-verified:
-			case <-t.Context().Done():
-			}
-			if t.Failed() {
-				break
+	for k := 2; k <= 10; k++ {
+		// The provider publishes first and signs then; the last key stays for the tokens on their way. It goes when every
+		// worker has come to the key that is current.
+		i.publish(key(k-1), key(k))
+		current.Store(int64(k))
+		for left := [workers]int{rounds, rounds, rounds, rounds}; slices.Max(left[:]) > 0; {
+			if v := <-done; v.key == k {
+				left[v.worker]--
 			}
 		}
 	}
