@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -178,7 +179,8 @@ func (m *message) readEnvelope(top members) *rpcError {
 		m.response = true
 		return nil
 	}
-	if json.Unmarshal(method, &m.method) != nil || m.method == "" || len(m.method) > maxID {
+	if json.Unmarshal(method, &m.method) != nil || m.method == "" || len(m.method) > maxID ||
+		strings.ContainsFunc(m.method, unicode.IsControl) { // answers and logs repeat it
 		m.method = ""
 		return invalidRequest(`"method" must be the name of a method`)
 	}

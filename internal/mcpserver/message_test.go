@@ -1,9 +1,12 @@
 package mcpserver
 
 import (
+	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 )
@@ -17,6 +20,7 @@ func TestParseRefuses(t *testing.T) {
 	}{
 		{"nothing", "", jsonrpc.CodeInvalidRequest, "the body is empty", ""},
 		{"space", " \n", jsonrpc.CodeInvalidRequest, "the body is empty", ""},
+		{"a method with a control character", `{"jsonrpc":"2.0","id":1,"method":"tools\u0009/call"}`, jsonrpc.CodeInvalidRequest, "must be the name of a method", "1"},
 		{"a string", `"x"`, jsonrpc.CodeParseError, "the body is not a JSON object", ""},
 		{"a NUL byte", "\x00", jsonrpc.CodeParseError, "the body is not a JSON object", ""},
 		{"a byte order mark", "\ufeff{}", jsonrpc.CodeParseError, "the body is not a JSON object", ""},
@@ -136,27 +140,46 @@ func TestParseReads(t *testing.T) {
 	}
 }
 
-// FuzzParse checks that whatever is read is JSON to encoding/json too, and means the same there.
+// FuzzParse checks that whatever is read is JSON to encoding/json too, means the same there and, with its spaces changed,
+// the same again; and that whatever is refused has a code of JSON-RPC and a short reason without control characters.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a","arguments":{"x":[1,-0.5e+3,true,null,"\ud83d\ude00"]}}}`,
 		`{"jsonrpc":"2.0","id":"1","method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","progressToken":1}}}`,
 		`{"jsonrpc":"2.0","id":1,"result":{}}`, `[]`, `{}`, `{"a":`, `{"\u0000":1}`, `{"jsonrpc":"2.0","method":null,"params":null}`,
 		`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"nobody/knows","params":{"name":{"x":[1]},"uri":null}}`,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		m, fault := parse(body)
 		if fault != nil {
+			codes := []int64{jsonrpc.CodeParseError, jsonrpc.CodeInvalidRequest, jsonrpc.CodeMethodNotFound, jsonrpc.CodeInvalidParams}
+			control := strings.ContainsFunc(fault.Message, func(r rune) bool { return r < ' ' })
+			if !slices.Contains(codes, int64(fault.Code)) || fault.Message == "" || len(fault.Message) > 1000 || control || !utf8.ValidString(fault.Message) {
+				t.Fatalf("refused with %d %q", fault.Code, fault.Message)
+			}
 			return
+		}
+		var wide bytes.Buffer
+		if err := json.Indent(&wide, body, " ", "\t"); err != nil {
+			t.Fatalf("read what is not JSON: %v", err)
+		}
+		again, fault := parse(wide.Bytes())
+		if fault != nil {
+			t.Fatalf("with other spaces it is refused: %s", fault.Message)
+		}
+		if string(again.id) != string(m.id) || again.method != m.method || again.name != m.name || again.version != m.version ||
+			again.response != m.response || again.params != m.params || again.capable != m.capable || again.token != m.token {
+			t.Fatalf("with other spaces %+v is read as %+v", m, again)
 		}
 		var read struct {
 			Version string          `json:"jsonrpc"`
 			ID      json.RawMessage `json:"id"`
 			Method  string          `json:"method"`
 			Params  struct {
-				Name, URI string
+				Name, URI any // a method that nobody knows may mean something else by them
 			} `json:"params"`
 		}
 		if err := json.Unmarshal(body, &read); err != nil {
@@ -165,7 +188,7 @@ func FuzzParse(f *testing.F) {
 		if read.Version != "2.0" || read.Method != m.method || string(read.ID) != string(m.id) {
 			t.Errorf("read %+v as %+v", read, m)
 		}
-		if m.method == "tools/call" && m.name != read.Params.Name || m.method == "resources/read" && m.name != read.Params.URI {
+		if m.method == "tools/call" && read.Params.Name != m.name || m.method == "resources/read" && read.Params.URI != m.name {
 			t.Errorf("read %+v as %+v", read, m)
 		}
 	})
