@@ -4,9 +4,11 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BINARY      := bin/fastmcp-auth
 NPM         := $(shell command -v npm)
 MVN         := $(and $(or $(JAVA_HOME),$(shell command -v java)),$(shell command -v mvn))
+FUZZ        := .
+FUZZTIME    := 10m
 export CGO_ENABLED ?= 1
 
-.PHONY: help demo test check bench build
+.PHONY: help demo test check bench build fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +29,12 @@ test: ## run every test with the race detector, against real parties too
 	  echo "left out: Keycloak (interop/keycloak/), because java or mvn is missing. Install Java 17 or newer and Maven to run it."; \
 	  if [ "$$CI" = true ]; then exit 1; fi; fi
 	FASTMCP_AUTH_INTEGRATION=1 go test -race ./...
+
+# One worker, and no time spent on making inputs small, so that a run takes what FUZZTIME says: a time, or 2000x for so many inputs.
+fuzz: ## give every parser of strangers' bytes inputs it has not seen, one after the other (FUZZTIME=10m, FUZZ=./bearer for a few)
+	@grep -rho --include='*_test.go' -H '^func Fuzz[A-Za-z]*' $(FUZZ) | while IFS=: read -r file name; do \
+	  echo "$(FUZZTIME) of $${name#func } in $${file%/*}"; \
+	  go test -run '^$$' -fuzz "^$${name#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x -parallel 1 "./$${file%/*}" </dev/null || exit 1; done
 
 check: ## formatting, vet, staticcheck, generated pages
 	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
