@@ -7,6 +7,7 @@
 //	demo      both, and a person signing in        demo.go
 //	policy    who may call what, and by which rule policy.go
 //	config    each setting and where it came from  config.go
+//	login     sign in to a server                  login.go session.go
 //
 // errors.go is the one place where an error becomes a line on the terminal and an exit code.
 package cli
@@ -50,7 +51,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	cobra.AddTemplateFunc("described", described)
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages ", "Flags | described "))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err, cmd.CommandPath()} })
-	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), configCommand(s), policyCommand(s))
+	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), configCommand(s), policyCommand(s), loginCommand(s))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		err = s.out.(*watched).err

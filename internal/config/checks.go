@@ -229,8 +229,16 @@ func printable(raw string) string {
 	return ""
 }
 
-// scope wants one scope-token (RFC 6749, section 3.3).
+// scope wants one scope-token that a server may ask for.
 func scope(raw string) string {
+	if raw == "offline_access" { // RS-7
+		return "offline_access is between client and provider, never a server's to ask for"
+	}
+	return clientScope(raw)
+}
+
+// clientScope wants one scope-token (RFC 6749, section 3.3).
+func clientScope(raw string) string {
 	if raw == "" {
 		return "a scope is empty"
 	}
@@ -238,9 +246,6 @@ func scope(raw string) string {
 		if c <= ' ' || c > '~' || c == '"' || c == '\\' {
 			return show(raw) + ` is no scope; a scope has no space, no " and no \ in it`
 		}
-	}
-	if raw == "offline_access" { // RS-7
-		return "offline_access is between client and provider, never a server's to ask for"
 	}
 	return ""
 }

@@ -34,12 +34,13 @@ const (
 	Serve = "serve"
 	IDP   = "idp"
 	Demo  = "demo"
+	Call  = "call"   // and every other command that calls a server
 	Show  = "config" // knows the settings of all the others
 )
 
 // Source is where settings are read from.
 type Source struct {
-	// Command is Serve, IDP, Demo or Show. Settings of other commands are checked where they are said, but not used.
+	// Command is Serve, IDP, Demo, Call or Show. Settings of other commands are checked where they are said, but not used.
 	Command string
 	// Flags are the parsed flags that [Flags] declared. Nil means none were given.
 	Flags *pflag.FlagSet
@@ -74,6 +75,10 @@ type Settings struct {
 	Audit          Audit          `koanf:"audit"`
 	Log            Log            `koanf:"log"`
 	IDP            DevProvider    `koanf:"idp"`
+	Server         string         `koanf:"server"`
+	CAFile         string         `koanf:"ca_file"`
+	NoInput        bool           `koanf:"no_input"` // true in CI, too
+	Client         Client         `koanf:"client"`
 
 	rows []Row
 }
@@ -192,6 +197,12 @@ type DevProvider struct {
 	Character string `koanf:"character"` // standard or entra
 	Issuer    string `koanf:"issuer"`    // empty: http:// and the address it listens on
 	Expose    bool   `koanf:"expose"`    // may listen off loopback
+}
+
+// Client is who calls a server, to its authorization server.
+type Client struct {
+	ID     string   `koanf:"id"`     // empty: it registers itself
+	Scopes []string `koanf:"scopes"` // empty: those that the server asks for
 }
 
 // StartsDevProvider reports that no provider was named, or the development one without an issuer, so that the server

@@ -37,6 +37,8 @@ func reference() string {
 	writeTable(&b, atStart)
 	b.WriteString("\n## Who may call, and what is recorded\n\n")
 	writeTable(&b, whileRunning)
+	b.WriteString("\n## How servers are called\n\n")
+	writeTable(&b, whenCalling)
 	b.WriteString(referenceTail)
 	return b.String()
 }
@@ -52,7 +54,7 @@ func writeTable(b *strings.Builder, section int) {
 		if d.fallback == "" {
 			fallback = "none"
 		}
-		for _, command := range []string{IDP, Demo} {
+		for _, command := range []string{IDP, Demo, Call} {
 			v, differs := d.byCmd[command]
 			if !differs {
 				continue

@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"net/url"
 	"slices"
 	"strings"
@@ -48,7 +49,10 @@ func (l *loader) complete(s *Settings) {
 	if file := p.Introspection.ClientSecretFile; file != "" && p.Introspection.ClientSecret == "" {
 		p.Introspection.ClientSecret = l.secretFile("provider.introspection.client_secret_file", file)
 	}
-	for _, path := range []*string{&s.Policy.File, &s.Policy.Shadow} {
+	if ci := l.environ()["CI"].value; ci != "" && ci != "false" && ci != "0" {
+		s.NoInput = true
+	}
+	for _, path := range []*string{&s.Policy.File, &s.Policy.Shadow, &s.CAFile} {
 		if *path != "" {
 			*path = l.inDir(*path)
 		}
@@ -82,6 +86,9 @@ func (l *loader) secretFile(key, path string) Secret {
 // check holds the settings against each other.
 func (l *loader) check(s *Settings) {
 	switch l.src.Command {
+	case Call:
+		l.checkCA(s)
+		return
 	case IDP:
 		l.checkIDP(s)
 		return
@@ -92,6 +99,7 @@ func (l *loader) check(s *Settings) {
 		}
 		return
 	}
+	l.checkCA(s)
 	l.checkIDP(s)
 	l.checkTLS(s)
 	l.checkTools(s)
@@ -153,6 +161,20 @@ func (l *loader) checkTools(s *Settings) {
 		if !slices.Contains(l.src.Tools, tool) {
 			l.blame("scopes.tools", "there is no tool %s%s", show(tool), didYouMean(tool, l.src.Tools, ""))
 		}
+	}
+}
+
+// checkCA wants a file of certificates.
+func (l *loader) checkCA(s *Settings) {
+	if s.CAFile == "" {
+		return
+	}
+	body, err := readFile(s.CAFile, maxFile)
+	switch {
+	case err != nil:
+		l.blame("ca_file", "%s %v", s.CAFile, err)
+	case !x509.NewCertPool().AppendCertsFromPEM(body):
+		l.blame("ca_file", "%s holds no certificate as PEM", s.CAFile)
 	}
 }
 

@@ -20,10 +20,12 @@ const (
 	secret      // a text that is never shown, and never a flag
 )
 
-// Sections of the reference page: what is fixed for the life of a process, and what describes who may do what.
+// Sections of the reference page: what is fixed for the life of a process, what describes who may do what, and how
+// servers are called.
 const (
 	atStart = iota
 	whileRunning
+	whenCalling
 )
 
 // setting is one row of the table.
@@ -43,9 +45,10 @@ type setting struct {
 }
 
 var (
-	everywhere = []string{Serve, IDP, Demo}
+	everywhere = []string{Serve, IDP, Demo, Call}
 	withDev    = []string{Serve, IDP, Demo}
 	tools      = []string{Serve, Demo}
+	calling    = []string{Call}
 )
 
 // table is every setting there is. Flags, environment, file, page and checks are made from it.
@@ -58,7 +61,7 @@ var table = []setting{
 		help: "Networks of the reverse proxies whose X-Forwarded-* headers are believed, as CIDR."},
 	{key: "tls.cert", kind: text, help: "File with the TLS certificate chain, as PEM."},
 	{key: "tls.key", kind: text, help: "File with the TLS private key, as PEM."},
-	{key: "log.level", kind: text, fallback: "info", byCmd: map[string]string{Demo: "error"}, commands: everywhere, oneOf: []string{"debug", "info", "warn", "error"},
+	{key: "log.level", kind: text, fallback: "info", byCmd: map[string]string{Demo: "error", Call: "error"}, commands: everywhere, oneOf: []string{"debug", "info", "warn", "error"},
 		help: "Least level that is logged."},
 	{key: "log.format", kind: text, fallback: "auto", commands: everywhere, oneOf: []string{"auto", "text", "json"},
 		help: "Form of the log; auto is text on a terminal and JSON elsewhere."},
@@ -170,6 +173,17 @@ var table = []setting{
 		help: "How far the provider's clock may be off ours."},
 	{key: "tokens.unknown_key_interval", kind: span, fallback: "5m", from: time.Second, to: time.Hour, section: whileRunning,
 		help: "Least time between two fetches of the provider's keys for tokens signed with an unknown key."},
+
+	{key: "server", kind: text, fallback: "http://localhost:8000/mcp", commands: calling, section: whenCalling, check: printable,
+		help: "MCP server that is called, as a URL."},
+	{key: "ca_file", kind: text, commands: calling, section: whenCalling,
+		help: "File with certificates, as PEM, that sign servers besides those the system trusts."},
+	{key: "no_input", kind: yes, fallback: "false", commands: calling, section: whenCalling,
+		help: "Never ask anybody for anything; CI does the same."},
+	{key: "client.id", kind: text, commands: calling, section: whenCalling, check: printable,
+		help: "Client id at the authorization server; without one, the client registers itself where it can."},
+	{key: "client.scopes", kind: list, commands: calling, section: whenCalling, check: clientScope,
+		help: "Scopes to ask for; not said, those that the server asks for."},
 }
 
 // byKey returns the row of key, or nil.

@@ -17,7 +17,7 @@ func TestEveryRowOfTheTableHolds(t *testing.T) {
 		if d.help == "" || !strings.HasSuffix(d.help, ".") || strings.Count(d.help, ". ") > 0 {
 			t.Errorf("%s: the help is not one sentence: %q", d.key, d.help)
 		}
-		for _, command := range []string{Serve, IDP, Demo, Show} {
+		for _, command := range []string{Serve, IDP, Demo, Call, Show} {
 			typed := d.defaultFor(command)
 			if typed == "" {
 				continue
