@@ -41,9 +41,10 @@ var plan = map[string][]string{
 	"devidp":             {"idp", "oauth"},
 
 	// the calling half
-	"internal/tui":  {},
-	"client":        {"client/signin", "oauth"},
-	"client/signin": {"oauth"},
+	"internal/tui":       {},
+	"internal/arguments": {"internal/nearest"},
+	"client":             {"client/signin", "oauth"},
+	"client/signin":      {"oauth"},
 
 	// the ground floor
 	"idp":      {"identity", "oauth"},
