@@ -27,15 +27,19 @@ const (
 // code, gives up at the first lost packet while it polls, panics on a negative interval, and cannot send resource or
 // scope when it refreshes.
 type grant struct {
-	http     *http.Client
-	issuer   string
-	tokenURL string
-	clientID string
-	scopes   []string // asked for; nil means that the parameter is omitted
-	resource string   // empty means that the parameter is omitted
-	mayDrop  bool     // resource may be dropped when Entra refuses it
-	verifier Secret   // of PKCE in the device flow; empty means that it is not used
-	now      func() time.Time
+	http         *http.Client
+	server       string // the MCP server that the tokens are for
+	issuer       string
+	tokenURL     string
+	revokeURL    string
+	clientID     string
+	clientSecret Secret   // of a client that registered itself
+	scopes       []string // asked for; nil means that the parameter is omitted
+	resource     string   // empty means that the parameter is omitted
+	mayDrop      bool     // resource may be dropped when Entra refuses it
+	verifier     Secret   // of PKCE in the device flow; empty means that it is not used
+	dpopKey      Secret   // a private JWK; empty means that the tokens are not bound
+	now          func() time.Time
 }
 
 // form is the beginning of every request.

@@ -22,6 +22,8 @@ var (
 	ErrNoDeviceFlow = errors.New("signin: no device flow")
 	// ErrCannotNarrow means that a token with fewer scopes cannot be had from this source.
 	ErrCannotNarrow = errors.New("signin: cannot narrow")
+
+	errOtherSignIn = errors.New("signin: what is kept belongs to another sign-in")
 )
 
 // Error is a refusal of an authorization server (RFC 6749, section 5.2), in its words. It wraps [ErrDeclined],

@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 )
@@ -22,3 +23,12 @@ func (Secret) LogValue() slog.Value { return slog.StringValue(hidden) }
 
 // MarshalText returns "…".
 func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+// UnmarshalText takes text as it is, but refuses what MarshalText wrote: a hidden secret cannot be read back.
+func (s *Secret) UnmarshalText(text []byte) error {
+	if string(text) == hidden {
+		return errors.New("signin: a hidden secret cannot be read back")
+	}
+	*s = Secret(text)
+	return nil
+}

@@ -6,6 +6,8 @@
 //	request     who asks, for what, and where to go            request.go
 //	device      RFC 8628: sign in on another device            device.go
 //	tokens      refresh and narrowing, RFC 6749, section 6     tokens.go
+//	state       what a later process needs to go on            state.go, account.go
+//	keeping     one refresh among many processes               keeper.go
 //	choices     which scopes, which resource                   signin.go
 //	endpoint    one form posted, one answer read strictly      endpoint.go
 //	refusals    what callers branch on                         errors.go
@@ -37,12 +39,14 @@ const offlineAccess = "offline_access"
 // newGrant settles what all requests of one sign-in have in common.
 func newGrant(r *Request, clientID string, scopes []string, resource Resource, now func() time.Time) *grant {
 	g := &grant{
-		http:     r.HTTPClient,
-		issuer:   r.Authorization.Issuer,
-		tokenURL: r.Authorization.TokenEndpoint,
-		clientID: clientID,
-		scopes:   chooseScopes(r, scopes),
-		now:      now,
+		http:      r.HTTPClient,
+		server:    r.Server,
+		issuer:    r.Authorization.Issuer,
+		tokenURL:  r.Authorization.TokenEndpoint,
+		revokeURL: r.Authorization.RevocationEndpoint,
+		clientID:  clientID,
+		scopes:    chooseScopes(r, scopes),
+		now:       now,
 	}
 	switch resource {
 	case ResourceAuto, "auto":

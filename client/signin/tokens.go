@@ -29,11 +29,14 @@ type Tokens struct {
 	refresh   Secret    // empty means that the sign-in ends with its access token
 	granted   []string  // nil means unknown: the server's default
 	renewed   bool      // access was forced by renew
+	account   Account
+	keeper    Keeper // nil means that refreshes stay in this process
 }
 
 func newTokens(g *grant, a *tokenAnswer) *Tokens {
 	t := &Tokens{grant: g, lock: make(chan struct{}, 1), granted: g.scopes}
 	t.keep(a)
+	t.account = accountOf(g.issuer, a.IDToken, a.AccessToken)
 	if a.Scope != nil {
 		t.granted = strings.Fields(*a.Scope)
 	}
@@ -55,7 +58,7 @@ func (t *Tokens) TokenContext(ctx context.Context) (*oauth2.Token, error) {
 		if err == nil {
 			return copied(t.access), nil
 		}
-		if now := t.grant.now(); now.Before(t.access.Expiry) {
+		if now := t.grant.now(); t.access.AccessToken != "" && now.Before(t.access.Expiry) {
 			t.refreshAt = now.Add(min(refreshRetry, t.access.Expiry.Sub(now)))
 			return copied(t.access), nil
 		}
@@ -105,7 +108,14 @@ func (n *narrowed) TokenContext(ctx context.Context) (*oauth2.Token, error) {
 				return nil, fmt.Errorf("%w: scope %s was not granted", ErrCannotNarrow, line(s))
 			}
 		}
-		a, err := t.redeem(ctx, n.scopes)
+		var a *tokenAnswer
+		err := t.exchange(ctx, func() bool { return false }, func(ctx context.Context) (err error) {
+			a, err = t.redeem(ctx, n.scopes)
+			return err
+		})
+		if err == nil && a == nil {
+			err = errors.New("signin: another process refreshed meanwhile")
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -125,8 +135,18 @@ func (n *narrowed) Format(f fmt.State, _ rune) {
 	io.WriteString(f, "signin.Tokens narrowed to "+strings.Join(n.scopes, " "))
 }
 
-// refreshAccess replaces the access token. The lock is held.
+// refreshAccess replaces the access token, unless another process has done so. The lock is held.
 func (t *Tokens) refreshAccess(ctx context.Context) error {
+	old := t.access.AccessToken
+	replaced := func() bool {
+		return t.access.AccessToken != old && t.access.AccessToken != "" &&
+			(t.refreshAt.IsZero() || t.grant.now().Before(t.refreshAt))
+	}
+	return t.exchange(ctx, replaced, t.refreshOnce)
+}
+
+// refreshOnce asks the authorization server for another access token. The lock is held.
+func (t *Tokens) refreshOnce(ctx context.Context) error {
 	scopes := t.granted
 	if slices.Contains(t.grant.scopes, offlineAccess) && !slices.Contains(scopes, offlineAccess) && len(scopes) > 0 {
 		scopes = append(slices.Clone(scopes), offlineAccess) // Entra leaves it out of what it says it granted
@@ -164,6 +184,11 @@ func (t *Tokens) redeem(ctx context.Context, scopes []string) (*tokenAnswer, err
 	return a, nil
 }
 
+// tokenOf is the access token of s, as callers get it.
+func tokenOf(s State) *oauth2.Token {
+	return &oauth2.Token{AccessToken: string(s.Access), TokenType: s.TokenType, Expiry: s.Expiry}
+}
+
 // copied keeps callers from changing what others hold.
 func copied(t *oauth2.Token) *oauth2.Token {
 	c := *t
@@ -182,7 +207,7 @@ func (t *Tokens) keep(a *tokenAnswer) {
 // accessOf makes a token of an answer, and says when to refresh it: when the provider advises, or after four fifths
 // of its life.
 func (g *grant) accessOf(a *tokenAnswer) (token *oauth2.Token, refreshAt time.Time) {
-	token = &oauth2.Token{AccessToken: a.AccessToken, TokenType: "Bearer"}
+	token = &oauth2.Token{AccessToken: a.AccessToken, TokenType: tokenBearer}
 	life := time.Duration(a.ExpiresIn)
 	if life == 0 {
 		return token, time.Time{}
