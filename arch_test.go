@@ -25,7 +25,7 @@ var plan = map[string][]string{
 
 	// the hall
 	"internal/cli": {"internal/app", "internal/config", "internal/telemetry", "internal/tui", "client", "client/signin", "devidp", "oauth",
-		"policy", "identity"},
+		"policy", "identity", "advice"},
 
 	// the serving half
 	"internal/app": {"internal/config", "internal/limits", "internal/telemetry", "internal/mcpserver", "internal/toolbox", "internal/tools",
@@ -50,6 +50,7 @@ var plan = map[string][]string{
 	"idp":      {"identity", "oauth"},
 	"policy":   {"identity"},
 	"audit":    {"identity"},
+	"advice":   {"idp", "oauth"},
 	"oauth":    {},
 	"identity": {},
 }
