@@ -65,7 +65,7 @@ func Network(err error) (Trouble, Advice) {
 		return TimedOut, Advice{Cause: "nobody answered in time", Cure: "see whether a firewall stands between, or whether a proxy is needed (HTTPS_PROXY)", Next: Again}
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return CutOff, Advice{Cause: "the other side hung up without an answer", Cure: "see the log of the server, or of what stands before it", Next: Again}
-	case errors.As(err, &op):
+	case errors.As(err, &op) && op.Op != "listen":
 		return OtherNetwork, Advice{Cause: "the network does not bring an answer", Cure: "check the network of this machine", Next: Again}
 	}
 	return NoTrouble, Advice{}

@@ -63,9 +63,18 @@ func report(w io.Writer, err error) {
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintf(w, "fastmcp-auth: error: %s\n", strings.TrimSpace(line))
 	}
-	if hint := hintOf(err); hint != "" {
+	for _, hint := range hintsOf(err) {
 		fmt.Fprintf(w, "fastmcp-auth: hint: %s\n", hint)
 	}
+}
+
+// hintsOf are the hints that a command gave, else those of the one map from errors to advice.
+func hintsOf(err error) []string {
+	if hint := hintOf(err); hint != "" {
+		return []string{hint}
+	}
+	a, _, _ := adviceFor(err)
+	return hints(a, serverOf(err))
 }
 
 func hintOf(err error) string {
@@ -100,8 +109,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, context.Canceled):
 		return exitCancelled
-	case errors.Is(err, context.DeadlineExceeded):
-		return exitUnreachable
 	}
-	return exitFailed
+	_, code, _ := adviceFor(err)
+	return code
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -80,20 +79,12 @@ func (c *caller) open(ctx context.Context, change func(*client.Options)) (*clien
 	return session, nil
 }
 
-// explain gives err the exit code and the next command that fit.
+// explain says which server err is about, so that the advice fits; errors.go knows the rest.
 func (c *caller) explain(err error) error {
-	var network net.Error
-	switch {
-	case err == nil, errors.Is(err, context.Canceled):
-		return err
-	case errors.Is(err, client.ErrSignInNeeded):
-		return &hintError{code: exitSignIn, err: err, hint: fmt.Sprintf("run %q", "fastmcp-auth login "+c.server)}
-	case errors.As(err, new(*client.ScopeError)):
-		return &hintError{code: exitSignIn, err: err}
-	case errors.As(err, &network):
-		return &hintError{code: exitUnreachable, err: err, hint: fmt.Sprintf("run %q", "fastmcp-auth doctor "+c.server)}
+	if err == nil {
+		return nil
 	}
-	return err
+	return &callError{err: err, server: c.server, clientID: c.settings.Client.ID}
 }
 
 // signIn chooses how to sign in. It is nil where nobody may be asked.

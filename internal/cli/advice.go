@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/fastmcp-auth/fastmcp-auth/advice"
+	"github.com/fastmcp-auth/fastmcp-auth/client"
+	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
+	"github.com/fastmcp-auth/fastmcp-auth/oauth"
+)
+
+// callError is an error of a call to a server, with what advice about it needs to know.
+type callError struct {
+	err      error
+	server   string
+	clientID string // who called; may be empty
+}
+
+func (e *callError) Error() string { return e.err.Error() }
+func (e *callError) Unwrap() error { return e.err }
+
+func serverOf(err error) string {
+	if call := (*callError)(nil); errors.As(err, &call) {
+		return call.server
+	}
+	return ""
+}
+
+// adviceFor finds what is to be said about err, and the exit code. It reports false for errors that neither a sign-in
+// nor a network brought.
+func adviceFor(err error) (a advice.Advice, code int, found bool) {
+	r, status := refusalOf(err)
+	a, known := advice.For(r)
+	if known {
+		if status >= http.StatusInternalServerError {
+			return a, exitUnreachable, true
+		}
+		return a, exitSignIn, true
+	}
+	if trouble, a := advice.Network(err); trouble != advice.NoTrouble {
+		return a, exitUnreachable, true
+	}
+	switch {
+	case status >= http.StatusInternalServerError:
+		return advice.Advice{Cause: "the authorization server has a fault of its own", Next: advice.Again}, exitUnreachable, true
+	case errors.Is(err, signin.ErrNoDeviceFlow):
+		return advice.Advice{Next: advice.SignInBrowser}, exitSignIn, true
+	case errors.Is(err, client.ErrSignInNeeded):
+		return advice.Advice{Next: advice.SignIn}, exitSignIn, true
+	case errors.As(err, new(*client.DiscoveryError)), errors.As(err, new(*signin.Error)):
+		return advice.Advice{Next: advice.Diagnose, Support: a.Support}, exitSignIn, true
+	}
+	for _, sentinel := range []error{signin.ErrDeclined, signin.ErrExpired, signin.ErrCodeUnknown} {
+		if errors.Is(err, sentinel) {
+			return advice.Advice{Next: advice.SignIn}, exitSignIn, true
+		}
+	}
+	return advice.Advice{}, exitFailed, false
+}
+
+// refusalOf is what an authorization server or a protected server said, with the HTTP status where that tells
+// something, or nothing.
+func refusalOf(err error) (r advice.Refusal, status int) {
+	if call := (*callError)(nil); errors.As(err, &call) {
+		r.Server, r.ClientID = call.server, call.clientID
+	}
+	var provider *signin.Error
+	var scope *client.ScopeError
+	var token *client.UnauthorizedError
+	switch {
+	case errors.As(err, &provider):
+		r.Code, r.Codes, r.Issuer = provider.Code, provider.Codes, provider.Issuer
+		r.CorrelationID, r.TraceID = provider.CorrelationID, provider.TraceID
+		status = provider.Status
+	case errors.As(err, &scope):
+		r.Code, r.Scopes, r.Server = oauth.CodeInsufficientScope, scope.Challenge.Scopes, scope.Server
+	case errors.As(err, &token) && token.Refused && token.Challenge != nil:
+		r.Code, r.Scopes, r.Server = token.Challenge.Error, token.Challenge.Scopes, token.Server
+	}
+	return r, status
+}
+
+// hints are the lines below an error: why, what to change and where, and the next command.
+func hints(a advice.Advice, server string) []string {
+	var lines []string
+	for _, line := range []string{a.Cause, a.Cure, nextCommand(a.Next, server)} {
+		if line != "" {
+			lines = append(lines, line)
+		}
+	}
+	if a.Portal.URL != "" {
+		lines = append(lines, fmt.Sprintf("in the Entra admin center: %s", a.Portal.Path), a.Portal.URL)
+	}
+	if a.Support != "" {
+		lines = append(lines, "the sign-in log knows this as "+a.Support)
+	}
+	return lines
+}
+
+// nextCommand is what to type for the next step, as the end of a hint.
+func nextCommand(next advice.Next, server string) string {
+	command := map[advice.Next]string{
+		advice.SignIn:          "login",
+		advice.SignInBrowser:   "login --browser",
+		advice.MoreScope:       "login",
+		advice.Diagnose:        "doctor",
+		advice.WithoutResource: "",
+	}[next]
+	switch {
+	case next == advice.Again:
+		return "try again in a while"
+	case command == "":
+		return ""
+	}
+	return fmt.Sprintf("run %q", strings.TrimSpace("fastmcp-auth "+command+" "+server))
+}
