@@ -61,6 +61,7 @@ var fences = map[string][]string{
 	"charm.land/bubbletea":   {"internal/tui"},
 	"github.com/knadh/koanf": {"internal/config"},
 	"cel.dev/":               {"policy"},
+	"github.com/prometheus/": {"internal/telemetry"},
 	"github.com/modelcontextprotocol/": {"bearer", "client", "internal/toolbox", "internal/tools", "internal/mcpserver",
 		"bench", "conformance/server", "examples/official-sdk"},
 }

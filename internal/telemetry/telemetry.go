@@ -1,5 +1,5 @@
 // Package telemetry is what one process says about itself: structured logs in which no secret stands, each line with
-// the request it belongs to.
+// the request it belongs to, and metrics.
 //
 // It decides nothing and keeps nothing. The first defence of a secret is its type; what is redacted here by name and by
 // look is the second, for what slipped through.
@@ -11,6 +11,8 @@
 //	RequestID   names each request                request.go
 //	AccessLog   one DEBUG line for each request   access.go
 //	Recover     a panic becomes a 500             recover.go
+//	Metrics     what was done, in numbers         metrics.go state.go
+//	Catalogue   every metric there is             catalogue.go
 package telemetry
 
 import (
