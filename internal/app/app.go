@@ -124,8 +124,11 @@ func Listen(ctx context.Context, s *config.Settings, o Options) (_ *Server, err 
 		ReadTimeout:       s.Limits.ReadTimeout,
 		IdleTimeout:       s.Limits.IdleTimeout,
 		MaxHeaderBytes:    int(s.Limits.Header),
-		ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
-		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+		// OPTIONS * is nobody's here, and net/http would answer it before the Host is looked at.
+		DisableGeneralOptionsHandler: true,
+
+		ErrorLog:    slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 	return srv, nil
 }

@@ -309,7 +309,7 @@ func jsonBody(r *http.Request) *rpcError {
 	if charset, given := params["charset"]; given && !strings.EqualFold(charset, "utf-8") {
 		return invalidRequest("the charset must be utf-8")
 	}
-	if r.Header.Get("Content-Encoding") != "" {
+	if r.Header["Content-Encoding"] != nil { // an empty one too: others stand behind it, or it is meant to hide one
 		return invalidRequest("the body must not be encoded; Content-Encoding is not supported")
 	}
 	return nil
