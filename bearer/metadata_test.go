@@ -36,7 +36,7 @@ func get(mux http.Handler, method, path string) *http.Response {
 	return w.Result()
 }
 
-func TestRS1_RS3_MetadataStandsAtBothPlaces(t *testing.T) {
+func TestRS1_RS2_RS3_RS6_MetadataStandsAtBothPlaces(t *testing.T) {
 	g := entraGuard(t, nil)
 	mux := http.NewServeMux()
 	g.Publish(mux)
