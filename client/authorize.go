@@ -155,6 +155,7 @@ func (a *authorizer) send(req *http.Request, body io.ReadCloser, token signin.Se
 	} else {
 		resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxResponse + 1}
 	}
+	resp.Body = transcribed(req.Context(), resp.Body, media == "text/event-stream")
 	return resp, nil
 }
 

@@ -6,6 +6,8 @@
 //
 //	connect, list, read       one session with one server              client.go
 //	call                      a tool with its progress                 call.go, progress.go
+//	questions                 what a server asks in the middle         question.go
+//	verbatim                  results as the server sent them          verbatim.go
 //	authorize                 401 becomes a sign-in, then once more    authorize.go
 //	sign in                   what a way of signing in is told         signin.go
 //	discover                  RFC 9728, then RFC 8414 or OIDC          discover.go
@@ -42,6 +44,8 @@ type Options struct {
 	ProtocolVersion string
 	// OnProgress hears the progress of calls that bring no function of their own; nil means nobody does.
 	OnProgress func(Progress)
+	// Answer answers what the server asks in the middle of a call; nil means that there is nobody to ask.
+	Answer Answerer
 	// Logger hears what the protocol layer has to say; nil means silence.
 	Logger *slog.Logger
 }
@@ -74,13 +78,12 @@ func Connect(ctx context.Context, server string, o Options) (*Session, error) {
 	}
 	s := &Session{auth: a, onProgress: o.OnProgress, calls: map[string]*running{}}
 	a.hear = s.progressed
+	options := &mcp.ClientOptions{Logger: o.Logger, Capabilities: &mcp.ClientCapabilities{}}
+	questions(options, o.Answer)
 	c := mcp.NewClient(&mcp.Implementation{
 		Name:    orElse(o.ClientName, "fastmcp-auth"),
 		Version: orElse(o.ClientVersion, "dev"),
-	}, &mcp.ClientOptions{
-		Logger:       o.Logger,
-		Capabilities: &mcp.ClientCapabilities{},
-	})
+	}, options)
 	transport := &mcp.StreamableClientTransport{
 		Endpoint:             a.server,
 		HTTPClient:           &http.Client{Transport: a, CheckRedirect: refuseRedirect},
@@ -131,6 +134,36 @@ func (s *Session) Resources(ctx context.Context) ([]*mcp.Resource, error) {
 func (s *Session) Read(ctx context.Context, uri string) (*mcp.ReadResourceResult, error) {
 	result, err := s.session.ReadResource(ctx, &mcp.ReadResourceParams{URI: uri})
 	return result, s.explain("read "+uri, err)
+}
+
+// Templates lists the kinds of resources whose URIs the caller may fill in, from all pages.
+func (s *Session) Templates(ctx context.Context) ([]*mcp.ResourceTemplate, error) {
+	templates, err := collect(func(cursor string) ([]*mcp.ResourceTemplate, string, error) {
+		page, err := s.session.ListResourceTemplates(ctx, &mcp.ListResourceTemplatesParams{Cursor: cursor})
+		if err != nil {
+			return nil, "", err
+		}
+		return page.ResourceTemplates, page.NextCursor, nil
+	})
+	return templates, s.explain("list resource templates", err)
+}
+
+// Prompts lists the prompts that the caller may use, from all pages.
+func (s *Session) Prompts(ctx context.Context) ([]*mcp.Prompt, error) {
+	prompts, err := collect(func(cursor string) ([]*mcp.Prompt, string, error) {
+		page, err := s.session.ListPrompts(ctx, &mcp.ListPromptsParams{Cursor: cursor})
+		if err != nil {
+			return nil, "", err
+		}
+		return page.Prompts, page.NextCursor, nil
+	})
+	return prompts, s.explain("list prompts", err)
+}
+
+// Prompt fetches the prompt called name, filled in with arguments.
+func (s *Session) Prompt(ctx context.Context, name string, arguments map[string]string) (*mcp.GetPromptResult, error) {
+	result, err := s.session.GetPrompt(ctx, &mcp.GetPromptParams{Name: name, Arguments: arguments})
+	return result, s.explain(fmt.Sprintf("get prompt %q", name), err)
 }
 
 // Close ends the session, at the server too where it keeps one. It waits for running calls; cancel their contexts
