@@ -53,6 +53,11 @@ var plan = map[string][]string{
 	"advice":   {"idp", "oauth"},
 	"oauth":    {},
 	"identity": {},
+	"store":    {},
+
+	"store/sqlite":    {"store"},
+	"store/redis":     {"store"},
+	"store/storetest": {"store"},
 }
 
 // fences keep a heavy dependency in the rooms that need it.
@@ -61,6 +66,8 @@ var fences = map[string][]string{
 	"charm.land/bubbletea":   {"internal/tui"},
 	"github.com/knadh/koanf": {"internal/config"},
 	"cel.dev/":               {"policy"},
+	"modernc.org/sqlite":     {"store/sqlite"},
+	"github.com/redis/":      {"store/redis"},
 	"github.com/prometheus/": {"internal/telemetry"},
 	"github.com/modelcontextprotocol/": {"bearer", "client", "internal/toolbox", "internal/tools", "internal/mcpserver",
 		"bench", "conformance/server", "examples/official-sdk"},
