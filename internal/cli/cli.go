@@ -2,7 +2,8 @@
 //
 // It holds no rule of its own. Results go to stdout; everything said to a person goes to stderr.
 //
-//	serve     the tools behind sign-in             serve.go reload.go
+//	serve     the tools behind sign-in             serve.go reload.go notify.go
+//	health    whether a server on this machine answers  health.go
 //	idp       the development provider, alone      idp.go
 //	demo      both, and a person signing in        demo.go
 //	policy    who may call what, and by which rule policy.go
@@ -16,7 +17,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -51,7 +51,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	cobra.AddTemplateFunc("described", described)
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages ", "Flags | described "))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err, cmd.CommandPath()} })
-	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), configCommand(s), policyCommand(s), loginCommand(s))
+	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), healthCommand(), configCommand(s), policyCommand(s), loginCommand(s))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		err = s.out.(*watched).err
@@ -97,21 +97,4 @@ func (o *watched) Write(p []byte) (int, error) {
 		o.err = err
 	}
 	return n, err
-}
-
-// version is the module's version where the binary was built from one, else the commit.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "devel"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			return "devel-" + s.Value[:12]
-		}
-	}
-	return "devel"
 }

@@ -49,11 +49,18 @@ func serve(ctx context.Context, load func() (*config.Settings, error), s streams
 	if err != nil {
 		return err
 	}
-	onHangup(ctx, func() { reload(ctx, server, load, log) })
+	manager := serviceManager(log)
+	onHangup(ctx, func() {
+		manager.tell(ctx, nowReloading)
+		reload(ctx, server, load, log)
+		manager.tell(ctx, nowReady)
+	})
 	if err := announce(s.out, server.Addresses()); err != nil {
 		server.Close()
 		return err
 	}
+	manager.tell(ctx, nowReady)
+	defer context.AfterFunc(ctx, func() { manager.tell(context.WithoutCancel(ctx), nowStopping) })()
 	err = server.Run(ctx)
 	if cut := (*app.CutOffError)(nil); errors.As(err, &cut) {
 		return &hintError{code: exitCancelled, err: err, hint: "allow longer calls to finish with --limits-shutdown-grace"}

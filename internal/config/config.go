@@ -15,6 +15,7 @@
 //	explain.go    each value and where it came from
 //	providers.go  the identity providers the settings describe
 //	terminal.go   NO_COLOR, CI and TERM, which are no settings
+//	systemd.go    NOTIFY_SOCKET, which is none either
 package config
 
 import (
