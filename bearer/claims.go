@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/fastmcp-auth/fastmcp-auth/identity"
 	"github.com/fastmcp-auth/fastmcp-auth/idp"
@@ -49,14 +51,15 @@ func (c claims) first(paths []idp.Path) string {
 	return ""
 }
 
-// plain is a text that identifies somebody. Control characters in it are a fault: they could make two callers look alike.
+// plain is a text that identifies somebody. Control characters in it are a fault, and so is U+FFFD, which every character
+// that cannot be read becomes: both could make two callers look alike.
 func (c claims) plain(path ...string) (string, error) {
 	v, ok := c.at(path)
 	if !ok {
 		return "", nil
 	}
 	s, ok := v.(string)
-	if !ok || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) || len(s) > 1024 {
+	if !ok || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == utf8.RuneError }) || len(s) > 1024 {
 		return "", fmt.Errorf("claim %s is not a plain text", idp.Path(path))
 	}
 	return s, nil

@@ -1,6 +1,7 @@
 package bearer_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/elliptic"
 	"crypto/x509"
@@ -24,6 +25,8 @@ func encode(s string) string { return base64.RawURLEncoding.EncodeToString([]byt
 
 func TestTokens(t *testing.T) {
 	i := newIssuer(t)
+	whole, _ := json.Marshal(i.good())
+	halved := bytes.Replace(whole, []byte(`"alice"`), []byte(`"a\ud800"`), 1)
 	jwt := func(header string) string {
 		b, _ := json.Marshal(i.good())
 		return encode(header) + "." + encode(string(b)) + "." + encode("signature")
@@ -137,6 +140,10 @@ func TestTokens(t *testing.T) {
 		{"attack 56 a missing sub is refused", with(claimSet{"sub": nil}), bearer.ReasonSubject},
 		{"attack 56 an empty sub is refused", with(claimSet{"sub": ""}), bearer.ReasonSubject},
 		{"a sub of another JSON kind is refused", with(claimSet{"sub": 7}), bearer.ReasonSubject},
+		{"a sub with a control character beyond ASCII is refused", with(claimSet{"sub": "a\u009bb"}), bearer.ReasonSubject},
+		{"a sub with half a character, which every reader spells in its own way, is refused", sign(t, halved, signer{}), bearer.ReasonSubject},
+		{"a sub with a character that could not be read is refused", with(claimSet{"sub": "a\ufffd"}), bearer.ReasonSubject},
+		{"a client with a control character is refused", with(claimSet{"client_id": "cli\n"}), bearer.ReasonSubject},
 		{"a sub with a control character is refused", with(claimSet{"sub": "a\x00b"}), bearer.ReasonSubject},
 		{"a scope of another JSON kind is refused", with(claimSet{"scope": 7}), bearer.ReasonMalformed},
 		{"a list of scopes with a number is refused", with(claimSet{"scope": []any{"execute", 7}}), bearer.ReasonMalformed},
