@@ -104,6 +104,10 @@ func (s *schema) problems(value json.RawMessage) []Problem {
 	return nil
 }
 
+// enough is how many problems are told. Looking for the nearest name of each wrong one is work that a stranger's long
+// object must not cause.
+const enough = 10
+
 func (s *schema) memberProblems(object map[string]any) []Problem {
 	var problems []Problem
 	if s.closed {
@@ -114,7 +118,7 @@ func (s *schema) memberProblems(object map[string]any) []Problem {
 			}
 		}
 		slices.Sort(unknown)
-		for _, name := range unknown {
+		for _, name := range unknown[:min(len(unknown), enough)] {
 			problems = append(problems, unknownMember(name, s.members))
 		}
 	}
@@ -130,7 +134,6 @@ func (s *schema) memberProblems(object map[string]any) []Problem {
 			}
 		}
 	}
-	const enough = 10
 	return problems[:min(len(problems), enough)]
 }
 
