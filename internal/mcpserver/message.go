@@ -242,9 +242,7 @@ func (m *message) missing(params members) *rpcError {
 		var version string
 		return need("protocolVersion", &version)
 	case "subscriptions/listen":
-		if notifications, given := params["notifications"]; !given || notifications[0] != '{' {
-			return invalidParams(`subscriptions/listen needs the object "notifications" in its params`)
-		}
+		return readNotifications(params["notifications"])
 	}
 	return m.readOffer(params, need)
 }

@@ -22,6 +22,31 @@ func (m *message) readOffer(params members, need func(key string, to *string) *r
 	return nil
 }
 
+// maxWatched is how many resources one subscription may name: each is asked of the policy, and recorded where that
+// refuses it.
+const maxWatched = 100
+
+var notificationKeys = []string{"toolsListChanged", "promptsListChanged", "resourcesListChanged", "resourceSubscriptions"}
+
+// readNotifications reads what a subscription is for.
+func readNotifications(raw json.RawMessage) *rpcError {
+	if raw == nil || raw[0] != '{' {
+		return invalidParams(`subscriptions/listen needs the object "notifications" in its params`)
+	}
+	notifications, err := (&scanner{b: raw}).read("notifications", notificationKeys)
+	if err != nil {
+		return invalidParams("the notifications of subscriptions/listen are not right: %s", said(err))
+	}
+	var watched []string
+	if list, given := notifications["resourceSubscriptions"]; given && json.Unmarshal(list, &watched) != nil {
+		return invalidParams(`"resourceSubscriptions" must be a list of URIs`)
+	}
+	if len(watched) > maxWatched {
+		return invalidParams("one subscription may name at most %d resources", maxWatched)
+	}
+	return nil
+}
+
 var refKeys = []string{"type", "name", "uri"}
 
 // readRef reads what a completion is for: an argument of a prompt, or a variable of a URI template.
