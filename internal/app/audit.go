@@ -89,6 +89,7 @@ type visit struct {
 	recorded atomic.Bool // the toolbox recorded a decision
 	caller   atomic.Pointer[identity.Identity]
 	reason   atomic.Pointer[bearer.Reason]
+	code     atomic.Int64 // of the JSON-RPC error it is answered with, or 0
 }
 
 type visitKey struct{}
@@ -141,10 +142,14 @@ func (s *Server) recorded(next http.Handler) http.Handler {
 		ctx := audit.NewContext(context.WithValue(r.Context(), visitKey{}, v), v.origin)
 		seen := &statusWriter{ResponseWriter: w}
 		next.ServeHTTP(seen, r.WithContext(ctx))
-		if seen.status < http.StatusBadRequest || seen.status == http.StatusTooManyRequests || v.recorded.Load() {
+		code := v.code.Load()
+		if seen.status < http.StatusBadRequest && code == 0 || seen.status == http.StatusTooManyRequests || v.recorded.Load() {
 			return
 		}
 		e := audit.Event{Kind: audit.Decided, Decision: audit.Refuse, Rule: fmt.Sprintf("status %d", seen.status)}
+		if seen.status < http.StatusBadRequest {
+			e.Rule = fmt.Sprintf("code %d", code) // older clients take other statuses for a broken transport
+		}
 		if reason := v.reason.Load(); reason != nil {
 			e.Rule = string(*reason)
 		}
@@ -170,6 +175,13 @@ func (s *Server) refused(r *http.Request, e *bearer.Error) {
 	s.failed(r, e)
 	if v := visitOf(r.Context()); v != nil {
 		v.reason.Store(&e.Reason)
+	}
+}
+
+// turnedAway is told which JSON-RPC error a request is answered with.
+func turnedAway(r *http.Request, code int64) {
+	if v := visitOf(r.Context()); v != nil {
+		v.code.Store(code)
 	}
 }
 

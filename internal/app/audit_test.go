@@ -400,3 +400,48 @@ func settingsOf(t *testing.T, environ ...string) *config.Settings {
 	}
 	return s
 }
+
+// TestRecordOfASession finds one event for each request within a session that is refused, though most of these have the
+// status 200, and none for what is no refusal.
+func TestRecordOfASession(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "audit.jsonl")
+	h := open(t, Options{}, "FASTMCP_AUTH_AUDIT_FILE_PATH="+path)
+	token := h.token(t, h.provider.Server, devidp.UserUser, "execute")
+	a, err := h.post(token, `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}}`, nil)
+	if err != nil || a.status != http.StatusOK {
+		t.Fatalf("answered %+v, %v", a, err)
+	}
+	header := map[string]string{"Mcp-Session-Id": a.header.Get("Mcp-Session-Id"), "MCP-Protocol-Version": "2025-11-25"}
+	for _, row := range []struct {
+		name, message string
+		status        int
+		want          string // decision and rule of each event
+	}{
+		{"a method there is not", `"method":"tools/destroy"`, 200, "refuse code -32601"},
+		{"a cursor that is none, which the SDK finds out", `"method":"tools/list","params":{"cursor":"%%%"}`, 200, "refuse code -32602"},
+		{"the same with progress", `"method":"tools/list","params":{"cursor":"%%%","_meta":{"progressToken":"p"}}`, 200, "refuse code -32602"},
+		{"params of a wrong shape, which the SDK finds out", `"method":"tools/call","params":{"name":"reverse_tool","arguments":{"query":"x"},"inputResponses":7}`, 200, "refuse code -32602"},
+		{"params that are none", `"method":"tools/list","params":7`, 400, "refuse status 400"},
+		{"a tool there is not", `"method":"tools/call","params":{"name":"none"}`, 200, "deny unknown"},
+		{"a call", `"method":"tools/call","params":{"name":"reverse_tool","arguments":{"query":"x"}}`, 200, "allow broad scope; allow broad scope"},
+		{"a list", `"method":"tools/list"`, 200, ""},
+		{"a ping", `"method":"ping"`, 200, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			a, err := h.post(token, `{"jsonrpc":"2.0","id":1,`+row.message+`}`, header)
+			if err != nil || a.status != row.status {
+				t.Fatalf("answered %+v, %v", a, err)
+			}
+			var said []string
+			for _, e := range of(events(t, path), a) {
+				said = append(said, string(e.Decision)+" "+e.Rule)
+				if e.Principal == nil {
+					t.Errorf("nobody is named in %+v", e)
+				}
+			}
+			if got := strings.Join(said, "; "); got != row.want {
+				t.Errorf("recorded %q, want %q; answered %s", got, row.want, a.body)
+			}
+		})
+	}
+}

@@ -27,6 +27,7 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 		SessionTimeout: s.settings.Limits.SessionIdle,
 		MaxSessions:    int(s.settings.Limits.Sessions),
 		WriteTimeout:   s.settings.Limits.WriteTimeout,
+		OnRefuse:       turnedAway,
 		Logger:         o.Logger,
 	}
 	if s.guard != nil {

@@ -23,6 +23,8 @@ type answer struct {
 	silence   time.Duration // after which a stream gets a comment
 	patience  time.Duration // for one write
 
+	refused func(code int64) // told of each JSON-RPC error that goes out
+
 	id     json.RawMessage // of the JSON-RPC request; nil until known
 	method string
 
@@ -42,6 +44,7 @@ type answer struct {
 
 func newAnswer(w http.ResponseWriter, requestID string, silence, patience time.Duration) *answer {
 	return &answer{
+		refused:        func(int64) {},
 		ResponseWriter: w,
 		control:        http.NewResponseController(w),
 		requestID:      requestID,
@@ -56,6 +59,7 @@ func (a *answer) refuse(status int, e *rpcError) {
 	a.committed = true
 	a.mu.Unlock()
 	maps.Copy(a.ResponseWriter.Header(), a.header)
+	a.refused(e.Code)
 	writeError(a.ResponseWriter, status, a.id, e.wire(a.requestID))
 }
 
@@ -111,21 +115,30 @@ func (a *answer) Write(p []byte) (int, error) {
 	out := p
 	switch {
 	case a.unframed:
-		out = event("", withRequestID(p, a.method, a.requestID))
+		out = event("", a.named(p))
 	case a.stream:
 		if before, data, found := bytes.Cut(p, []byte("data: ")); found {
 			message := bytes.TrimSuffix(data, []byte("\n\n"))
-			if named := withRequestID(message, a.method, a.requestID); !bytes.Equal(named, message) {
+			if named := a.named(message); !bytes.Equal(named, message) {
 				out = event(string(before), named)
 			}
 		}
 	default:
-		out = withRequestID(p, a.method, a.requestID)
+		out = a.named(p)
 	}
 	if err := a.send(out); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// named is a message with the request id in it, if it is an error that the SDK wrote by itself.
+func (a *answer) named(message []byte) []byte {
+	out, code := withRequestID(message, a.method, a.requestID)
+	if code != 0 {
+		a.refused(code)
+	}
+	return out
 }
 
 // event frames a message; fields are the lines before its data, or empty.

@@ -173,8 +173,9 @@ func TestErrorsOfTheSDKAreOurs(t *testing.T) {
 			`{"jsonrpc":"2.0","id":1,"result":{"error":{"code":0}}}`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			if got := string(withRequestID([]byte(row.message), "tools/call", "r")); got != row.want {
-				t.Errorf("got %s", got)
+			got, code := withRequestID([]byte(row.message), "tools/call", "r")
+			if string(got) != row.want || (code != 0) != strings.Contains(row.want, "request_id") {
+				t.Errorf("got %s, code %d", got, code)
 			}
 		})
 	}

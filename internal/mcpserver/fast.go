@@ -351,6 +351,7 @@ func (a *answer) failed(err *jsonrpc.Error, isModern bool) {
 }
 
 func (a *answer) failedWith(status int, err *jsonrpc.Error) {
+	a.refused(err.Code)
 	raw, fault := json.Marshal(err)
 	if fault != nil {
 		raw = []byte(`{"code":-32603,"message":"the server could not answer"}`)

@@ -78,6 +78,10 @@ type Options struct {
 	// clients see changes when what they hold is stale, after a minute.
 	AnnouncesLists bool
 
+	// OnRefuse is told of every JSON-RPC error that r is answered with, before it goes out: to older clients most have the
+	// status 200. Nil means nobody is. It cannot change the answer, and may be called from many goroutines.
+	OnRefuse func(r *http.Request, code int64)
+
 	Logger *slog.Logger // nil means silence
 }
 
@@ -89,6 +93,7 @@ type Handler struct {
 	silence   time.Duration
 	patience  time.Duration
 	announces bool // see Options.AnnouncesLists
+	onRefuse  func(*http.Request, int64)
 	logger    *slog.Logger
 	sessions  *sessions
 	fast      *fast
@@ -142,8 +147,8 @@ func New(o Options) (_ *Handler, err error) {
 		guard:   o.Guard,
 		maxBody: cmp.Or(o.MaxBody, 1<<20),
 		silence: cmp.Or(o.KeepAlive, 15*time.Second), patience: cmp.Or(o.WriteTimeout, 30*time.Second),
-		announces: o.AnnouncesLists,
-		logger:    o.Logger,
+		announces: o.AnnouncesLists, onRefuse: o.OnRefuse,
+		logger: o.Logger,
 		sessions: newSessions(cmp.Or(o.MaxSessions, 10_000), cmp.Or(o.MaxSessionsPerUser, 100),
 			cmp.Or(o.SessionTimeout, 30*time.Minute)),
 		idle: make(chan struct{}),
@@ -189,6 +194,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(requestIDHeader, requestID)
 	}
 	a := newAnswer(w, requestID, h.silence, h.patience)
+	if h.onRefuse != nil {
+		a.refused = func(code int64) { h.onRefuse(r, code) }
+	}
 	defer a.finish()
 
 	switch r.Method {

@@ -100,10 +100,11 @@ func writeError(w http.ResponseWriter, status int, id json.RawMessage, e *jsonrp
 }
 
 // withRequestID puts the request id into a message that is a JSON-RPC error, and leaves every other message as it is.
-// The SDK writes some errors by itself; what they say of its own types is not for strangers.
-func withRequestID(message []byte, method, requestID string) []byte {
+// The SDK writes some errors by itself; what they say of its own types is not for strangers. The code is that of such an
+// error, and 0 for every other message.
+func withRequestID(message []byte, method, requestID string) (out []byte, code int64) {
 	if !bytes.Contains(message, []byte(`"error":{`)) {
-		return message
+		return message, 0
 	}
 	var m struct {
 		Version string          `json:"jsonrpc"`
@@ -113,14 +114,14 @@ func withRequestID(message []byte, method, requestID string) []byte {
 		Error   *jsonrpc.Error  `json:"error"`
 	}
 	if err := json.Unmarshal(message, &m); err != nil || m.Error == nil || m.Method != nil || m.Result != nil {
-		return message
+		return message, 0
 	}
 	var data map[string]any
 	if len(m.Error.Data) > 0 && json.Unmarshal(m.Error.Data, &data) != nil {
-		return message
+		return message, 0
 	}
 	if data["request_id"] == requestID {
-		return message
+		return message, 0
 	}
 	switch {
 	case m.Error.Code == 0 && m.Error.Message == context.Canceled.Error(): // the SDK gave up on the call before the tool did
@@ -133,11 +134,11 @@ func withRequestID(message []byte, method, requestID string) []byte {
 	if m.ID == nil {
 		m.ID = json.RawMessage("null")
 	}
-	out, err := json.Marshal(m)
+	raw, err := json.Marshal(m)
 	if err != nil {
-		return message
+		return message, 0
 	}
-	return out
+	return raw, m.Error.Code
 }
 
 // clip shortens what a stranger sent, for saying it back.

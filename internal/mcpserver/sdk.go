@@ -145,7 +145,9 @@ func (h *Handler) receive(next mcp.MethodHandler) mcp.MethodHandler {
 		h.keepWatchable(ctx, req)
 		result, err := next(ctx, method, req)
 		if err != nil {
-			return nil, h.translate(ctx, method, err, rq.id)
+			wire := h.translate(ctx, method, err, rq.id)
+			rq.answer.refused(wire.Code)
+			return nil, wire
 		}
 		if ss, ok := req.GetSession().(*mcp.ServerSession); ok && rq.begins && !h.sessions.fill(rq.session, ss) {
 			go ss.Close() // it waits for this very call
