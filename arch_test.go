@@ -24,7 +24,7 @@ var plan = map[string][]string{
 	"bench":              {"internal/app", "internal/config", "internal/tools", "bearer", "devidp", "identity", "idp", "policy"},
 
 	// the hall
-	"internal/cli": {"internal/app", "internal/config", "internal/telemetry", "internal/tui", "client", "client/signin", "devidp", "oauth",
+	"internal/cli": {"internal/app", "internal/config", "internal/telemetry", "internal/tui", "internal/doctor", "client", "client/signin", "devidp", "oauth",
 		"policy", "identity", "advice"},
 
 	// the serving half
@@ -41,6 +41,7 @@ var plan = map[string][]string{
 	"devidp":             {"idp", "oauth"},
 
 	// the calling half
+	"internal/doctor":    {"client", "client/signin", "oauth", "idp", "advice"},
 	"internal/tui":       {},
 	"internal/arguments": {"internal/nearest"},
 	"client":             {"client/signin", "oauth"},

@@ -54,23 +54,21 @@ type Discovery struct {
 // http.DefaultTransport.
 //
 // Nothing is guessed: a document that does not speak for exactly what was asked is an error, and there is no fallback
-// to an authorization server that nobody named. The error is a [*DiscoveryError].
+// to an authorization server that nobody named. The error is a [*DiscoveryError]; what was found until then is returned
+// beside it, for who wants to say how far it came.
 func Discover(ctx context.Context, hc *http.Client, server string, challenge *oauth.Challenge) (*Discovery, error) {
 	if hc == nil {
 		hc = &http.Client{}
 	}
+	d := &Discovery{Server: server, Challenge: challenge}
 	u, err := url.Parse(server)
 	if err != nil {
-		return nil, &DiscoveryError{LegChallenge, server, err}
+		return d, &DiscoveryError{LegChallenge, server, err}
 	}
-	d := &Discovery{Server: server, Challenge: challenge}
 	if err := d.findResource(ctx, hc, u); err != nil {
-		return nil, err
+		return d, err
 	}
-	if err := d.findAuthorization(ctx, hc, isLoopback(u)); err != nil {
-		return nil, err
-	}
-	return d, nil
+	return d, d.findAuthorization(ctx, hc, isLoopback(u))
 }
 
 // findResource walks C-1: the challenge's URL first, else the well-known path inserted, else the root.

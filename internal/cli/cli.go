@@ -9,6 +9,7 @@
 //	policy    who may call what, and by which rule policy.go
 //	config    each setting and where it came from  config.go
 //	login     sign in to a server                  login.go session.go
+//	doctor    the broken leg between here and a tool doctor.go
 //
 // errors.go is the one place where an error becomes a line on the terminal and an exit code.
 package cli
@@ -52,6 +53,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages ", "Flags | described "))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err, cmd.CommandPath()} })
 	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), healthCommand(), configCommand(s), policyCommand(s), loginCommand(s))
+	root.AddCommand(doctorCommand(s))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		err = s.out.(*watched).err

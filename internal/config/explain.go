@@ -69,3 +69,17 @@ func WriteJSON(w io.Writer, rows []Row) error {
 func (s *Settings) IsDefault(key string) bool {
 	return slices.ContainsFunc(s.rows, func(r Row) bool { return r.Key == key && r.Origin == fromDefault })
 }
+
+// OriginOf says where the setting with this key came from, such as "flag --client-id"; empty for a key that the command
+// does not use.
+func (s *Settings) OriginOf(key string) string {
+	for _, r := range s.rows {
+		if r.Key == key {
+			return r.Origin
+		}
+	}
+	return ""
+}
+
+// EnvName is the name of the setting with this key in the environment.
+func EnvName(key string) string { return (&setting{key: key}).env() }

@@ -7,6 +7,7 @@
 //	bars      progress of running calls, several at once    bars.go, bars_view.go
 //	device    code and link of a sign-in elsewhere          device.go, letters.go
 //	steps     headings, steps, facts and code of a tour     steps.go
+//	checks    what was looked at, and what mends it        checks.go
 //	clean     strangers' words, harmless and short          clean.go
 package tui
 
