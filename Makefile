@@ -33,6 +33,7 @@ test: ## run every test with the race detector, against real parties too
 	  echo "left out: Redis (store/redis/), because redis-server is missing. Install Redis to run it."; \
 	  if [ "$$CI" = true ]; then exit 1; fi; fi
 	FASTMCP_AUTH_INTEGRATION=1 go test -race ./...
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=1000x
 
 # One worker, and no time spent on making inputs small, so that a run takes what FUZZTIME says: a time, or 2000x for so many inputs.
 fuzz: ## give every parser of strangers' bytes inputs it has not seen, one after the other (FUZZTIME=10m, FUZZ=./bearer for a few)
