@@ -24,8 +24,8 @@ var plan = map[string][]string{
 	"bench":              {"internal/app", "internal/config", "internal/tools", "bearer", "devidp", "identity", "idp", "policy"},
 
 	// the hall
-	"internal/cli": {"internal/app", "internal/config", "internal/telemetry", "internal/tui", "internal/doctor", "client", "client/signin", "devidp", "oauth",
-		"policy", "identity", "advice"},
+	"internal/cli": {"internal/app", "internal/config", "internal/telemetry", "internal/tui", "internal/doctor", "client", "client/signin",
+		"client/tokencache", "devidp", "oauth", "policy", "identity", "advice"},
 
 	// the serving half
 	"internal/app": {"internal/config", "internal/limits", "internal/telemetry", "internal/mcpserver", "internal/toolbox", "internal/tools",
@@ -46,6 +46,7 @@ var plan = map[string][]string{
 	"internal/arguments": {"internal/nearest"},
 	"client":             {"client/signin", "oauth"},
 	"client/signin":      {"oauth"},
+	"client/tokencache":  {"client/signin"},
 
 	// the ground floor
 	"idp":      {"identity", "oauth"},
@@ -70,6 +71,8 @@ var fences = map[string][]string{
 	"modernc.org/sqlite":     {"store/sqlite"},
 	"github.com/redis/":      {"store/redis"},
 	"github.com/prometheus/": {"internal/telemetry"},
+	"github.com/zalando/":    {"client/tokencache"},
+	"github.com/gofrs/":      {"client/tokencache"},
 	"github.com/modelcontextprotocol/": {"bearer", "client", "internal/toolbox", "internal/tools", "internal/mcpserver",
 		"bench", "conformance/server", "examples/official-sdk"},
 }

@@ -57,6 +57,12 @@ func (t *Tokens) Keep(keeper Keeper) {
 	hold(context.Background(), t, func(context.Context) (struct{}, error) { t.keeper = keeper; return struct{}{}, nil })
 }
 
+// Renew replaces the access token, which a server refused although it looked good. It reports false when only a person can
+// help: there is no refresh token, it is dead, or the refused token is itself one that Renew brought.
+func (t *Tokens) Renew(ctx context.Context, refused Secret) (bool, error) {
+	return t.renew(ctx, refused)
+}
+
 // state reads t. The lock is held.
 func (t *Tokens) state() State {
 	g := t.grant

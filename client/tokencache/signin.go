@@ -1,0 +1,226 @@
+package tokencache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
+)
+
+// Flow is a way to sign in, such as those of package signin.
+type Flow interface {
+	SignIn(ctx context.Context, r *signin.Request) (oauth2.TokenSource, error)
+}
+
+// Use says which kept sign-in is wanted, and how to go on with it. The zero value is the chosen one of the server.
+type Use struct {
+	// ClientID is the client that the sign-in must be of; empty means any.
+	ClientID string
+	// Account is the e-mail address, the name or the subject of the one who must have signed in; empty means the one who
+	// is chosen.
+	Account string
+	// Anew wants no kept sign-in, so that another person can sign in.
+	Anew bool
+	// Resume says how to go on. Its Keeper is not used: refreshed tokens are kept here.
+	Resume signin.ResumeOptions
+}
+
+// Tokens goes on with a kept sign-in at the MCP server with this URL. It is nil where there is none.
+func (c *Cache) Tokens(server string, u Use) (*signin.Tokens, error) {
+	v := c.open()
+	name, s, err := c.find(v, server, u)
+	if err != nil || name == "" || u.Anew {
+		return nil, err
+	}
+	return c.resume(v, name, s, u.Resume)
+}
+
+// Find returns the kept sign-in at the server with this URL, and whether there is one.
+func (c *Cache) Find(server string, u Use) (s signin.State, found bool, err error) {
+	name, s, err := c.find(c.open(), server, u)
+	return s, name != "", err
+}
+
+// find reads the sign-in that is wanted; its name is empty where there is none.
+func (c *Cache) find(v *vault, server string, u Use) (name string, s signin.State, err error) {
+	if u.Account == "" {
+		name, s, err = c.chosenFor(v, server)
+	} else {
+		name, s, err = c.ofAccount(v, server, u.Account)
+	}
+	if err != nil || u.ClientID != "" && s.ClientID != u.ClientID {
+		return "", signin.State{}, err
+	}
+	return name, s, nil
+}
+
+func (c *Cache) ofAccount(v *vault, server, account string) (name string, s signin.State, err error) {
+	all, err := c.SignIns()
+	for _, k := range all {
+		if k.State.Server == server && k.Is(account) {
+			return k.name, k.State, nil
+		}
+	}
+	return "", s, err
+}
+
+// chosenFor reads the chosen sign-in of server; its name is empty where there is none.
+func (c *Cache) chosenFor(v *vault, server string) (name string, s signin.State, err error) {
+	var choice chosen
+	if err := c.document(v, v.name(kindChosen, server), &choice); err != nil || choice.SignIn == "" {
+		return "", s, err
+	}
+	s, err = c.state(v, choice.SignIn)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", signin.State{}, nil
+	}
+	// C-18: what stands in the record decides, not the name that led to it.
+	if err != nil || s.Server != server || v.nameOf(s) != choice.SignIn {
+		return "", signin.State{}, err
+	}
+	return choice.SignIn, s, nil
+}
+
+func (c *Cache) resume(v *vault, name string, s signin.State, o signin.ResumeOptions) (*signin.Tokens, error) {
+	o.Keeper = &kept{cache: c, vault: v, name: name}
+	if o.Now == nil {
+		o.Now = c.now
+	}
+	return signin.Resume(s, o)
+}
+
+// SignIn wraps a way to sign in. What it brings is kept, and one process signs in at a time: the others wait, tell of what
+// it asks a person to do, and go on with what it brought.
+func (c *Cache) SignIn(inner Flow, u Use) Flow {
+	return &flow{cache: c, inner: inner, use: u}
+}
+
+type flow struct {
+	cache *Cache
+	inner Flow
+	use   Use
+}
+
+// SignIn finds a kept sign-in that the server has not refused, or signs in and keeps what comes.
+func (f *flow) SignIn(ctx context.Context, r *signin.Request) (oauth2.TokenSource, error) {
+	c, v := f.cache, f.cache.open()
+	issuer := r.Authorization.Issuer
+	_, before, err := c.find(v, r.Server, f.use)
+	if err != nil {
+		return nil, err
+	}
+	asking := v.name(kindAsking, issuer, r.Server)
+	unlock, err := c.lockHearing(ctx, v, asking, c.echo(v, asking))
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		// A folder in which nothing can be written keeps nobody from signing in.
+		c.trouble(&KeepError{Dir: v.dir, Err: err})
+		return f.inner.SignIn(ctx, r)
+	}
+	defer unlock()
+	name, now, err := c.find(v, r.Server, f.use)
+	if err != nil {
+		return nil, err
+	}
+	meanwhile := now.Access != before.Access
+	if name != "" && now.Issuer == issuer && now.Access != r.Refused && (meanwhile || !f.use.Anew) && covers(now, r) {
+		o := f.use.Resume
+		if o.HTTPClient == nil {
+			o.HTTPClient = r.HTTPClient
+		}
+		return c.resume(v, name, now, o)
+	}
+	if previous, ours := r.Previous.(*signin.Tokens); ours && !f.use.Anew && previous.State().Issuer == issuer {
+		if renewed, err := previous.Renew(ctx, r.Refused); renewed || err != nil {
+			return previous, err
+		}
+	}
+	defer v.remove(asking)
+	source, err := f.inner.SignIn(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	tokens, ours := source.(*signin.Tokens)
+	if !ours || source == r.Previous {
+		return source, nil
+	}
+	s := c.adopt(v, tokens)
+	if f.use.Account != "" && !isAccount(s.Account, f.use.Account) {
+		return nil, &AccountError{Want: f.use.Account, Got: s.Account}
+	}
+	return source, nil
+}
+
+// covers reports whether s was granted what the server's challenge asks for.
+func covers(s signin.State, r *signin.Request) bool {
+	if r.Challenge == nil || s.Granted == nil {
+		return true
+	}
+	for _, scope := range r.Challenge.Scopes {
+		if !slices.Contains(s.Granted, scope) && r.Challenge.Error == "insufficient_scope" {
+			return false
+		}
+	}
+	return true
+}
+
+// AccountError means that somebody else signed in than who was asked for. The sign-in is kept, under its own name.
+type AccountError struct {
+	Want string
+	Got  signin.Account
+}
+
+// Error names both.
+func (e *AccountError) Error() string {
+	return fmt.Sprintf("tokencache: %s signed in, not %s", e.Got, e.Want)
+}
+
+// adopt keeps what a sign-in brought, and chooses it. Where that cannot be done, the sign-in lasts as long as the process.
+func (c *Cache) adopt(v *vault, tokens *signin.Tokens) signin.State {
+	s := tokens.State()
+	name := v.nameOf(s)
+	err := v.saveState(name, s)
+	if err == nil {
+		err = v.saveDocument(v.name(kindChosen, s.Server), chosen{SignIn: name})
+	}
+	if err != nil {
+		c.trouble(&KeepError{Dir: v.dir, Err: err})
+		return s
+	}
+	tokens.Keep(&kept{cache: c, vault: v, name: name})
+	return s
+}
+
+// Announce says what a person is asked to do to sign in to server at issuer, so that others who wait can say it too. It
+// is over when SignIn returns.
+func (c *Cache) Announce(issuer, server string, p Pending) {
+	v := c.open()
+	v.saveDocument(v.name(kindAsking, issuer, server), p) // nobody depends on it
+}
+
+const echoBeat = 200 * time.Millisecond // between two looks at what the other asks for
+
+// echo tells Waiting of what the one who signs in asks for, once for each thing.
+func (c *Cache) echo(v *vault, asking string) func() {
+	var last Pending
+	var next time.Time
+	return func() {
+		if c.Waiting == nil || time.Now().Before(next) {
+			return
+		}
+		next = time.Now().Add(echoBeat)
+		var p Pending
+		if c.document(v, asking, &p) == nil && p.URL != "" && p != last {
+			last = p
+			c.Waiting(p)
+		}
+	}
+}
