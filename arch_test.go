@@ -24,7 +24,9 @@ var plan = map[string][]string{
 	"bench":              {"internal/app", "internal/config", "internal/tools", "bearer", "devidp", "identity", "idp", "policy"},
 
 	// the hall
-	"internal/cli": {"internal/app", "internal/config", "internal/telemetry", "internal/tui", "internal/doctor", "client", "client/signin",
+	"internal/cli": {
+		"internal/arguments", "internal/nearest",
+		"internal/app", "internal/config", "internal/telemetry", "internal/tui", "internal/doctor", "client", "client/signin",
 		"client/tokencache", "devidp", "oauth", "policy", "identity", "advice"},
 
 	// the serving half

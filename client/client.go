@@ -23,6 +23,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"golang.org/x/oauth2"
 )
@@ -179,7 +180,31 @@ func (s *Session) explain(doing string, err error) error {
 	if errors.As(err, &ours) {
 		return ours.err
 	}
+	if said := saidByServer(err); said != nil {
+		return &ServerError{Doing: doing, Code: said.Code, Message: said.Message, Data: said.Data}
+	}
 	return fmt.Errorf("client: %s: %w", doing, err)
+}
+
+// saidByServer finds the error that the server answered with. The SDK says in the same type that it could not send.
+func saidByServer(err error) *jsonrpc.Error {
+	switch e := err.(type) {
+	case nil:
+		return nil
+	case *jsonrpc.Error:
+		if e.Message == "rejected by transport" {
+			return nil
+		}
+		return e
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			if said := saidByServer(inner); said != nil {
+				return said
+			}
+		}
+		return nil
+	}
+	return saidByServer(errors.Unwrap(err))
 }
 
 // collect joins the pages of a list.

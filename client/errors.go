@@ -1,6 +1,7 @@
 package client
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -49,6 +50,19 @@ type RedirectError struct {
 // Error names both ends.
 func (e *RedirectError) Error() string {
 	return fmt.Sprintf("client: %s redirects to %s: call that URL instead if you trust it", e.From, e.To)
+}
+
+// ServerError is an error that the server answered a request with, in the words of JSON-RPC.
+type ServerError struct {
+	Doing   string // what was asked for, such as: call "reverse_tool"
+	Code    int64
+	Message string
+	Data    json.RawMessage // more about it; may be nil
+}
+
+// Error quotes the server.
+func (e *ServerError) Error() string {
+	return fmt.Sprintf("client: %s: the server says: %s (%d)", e.Doing, quote(e.Message), e.Code)
 }
 
 // refusal marks an error of ours on its way through the protocol layer.

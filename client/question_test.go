@@ -142,3 +142,22 @@ func TestVerbatim(t *testing.T) {
 		}
 	}
 }
+
+// TestServerError has the server's own words, in both eras.
+func TestServerError(t *testing.T) {
+	for _, version := range []string{"2025-11-25", "2026-07-28"} {
+		session, err := client.Connect(t.Context(), asking(t), client.Options{ProtocolVersion: version})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer session.Close()
+		_, err = session.Call(t.Context(), "nothing", nil, nil)
+		var said *client.ServerError
+		if !errors.As(err, &said) {
+			t.Fatalf("%s: got %v, want a ServerError", version, err)
+		}
+		if said.Code != -32602 || said.Doing != `call "nothing"` || !strings.Contains(said.Message, "nothing") {
+			t.Errorf("%s: got %+v", version, said)
+		}
+	}
+}

@@ -10,6 +10,8 @@
 //	config    each setting and where it came from  config.go
 //	login     sign in to a server                  login.go session.go
 //	doctor    the broken leg between here and a tool doctor.go
+//	tools     what a server offers to call         tools.go
+//	call      call tools of a server               call.go ask.go limit.go progress.go result.go
 //
 // errors.go is the one place where an error becomes a line on the terminal and an exit code.
 package cli
@@ -54,14 +56,25 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err, cmd.CommandPath()} })
 	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), healthCommand(), configCommand(s), policyCommand(s), loginCommand(s))
 	root.AddCommand(doctorCommand(s))
-	err := root.ExecuteContext(ctx)
+	root.AddCommand(toolsCommand(s), callCommand(s))
+	ran, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		err = s.out.(*watched).err
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case wantsJSON(ran):
+		reportJSON(errOut, err)
+	default:
 		report(errOut, err)
 	}
 	return exitCode(err)
+}
+
+// wantsJSON reports whether cmd was asked for JSON.
+func wantsJSON(cmd *cobra.Command) bool {
+	f := cmd.Flags().Lookup("json")
+	return f != nil && f.Value.String() == "true"
 }
 
 const helpWidth = 80 // columns

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -68,6 +69,37 @@ func report(w io.Writer, err error) {
 	}
 }
 
+// errorLine is an error as a program reads it: one line of JSON on stderr with --json.
+type errorLine struct {
+	Code    int      `json:"code"` // the exit code
+	Kind    string   `json:"kind"`
+	Message string   `json:"message"`
+	Hints   []string `json:"hints,omitempty"`
+}
+
+// errorKinds are the exit codes in words.
+var errorKinds = map[int]string{
+	exitFailed: "failed", exitUsage: "usage", exitCancelled: "cancelled", exitSignIn: "sign_in", exitToolError: "tool_error", exitUnreachable: "unreachable",
+}
+
+func errorLineOf(err error) *errorLine {
+	line := &errorLine{Code: exitCode(err), Kind: errorKinds[exitCode(err)], Message: err.Error(), Hints: hintsOf(err)}
+	if errors.Is(err, context.Canceled) {
+		line.Message, line.Hints = "cancelled", nil
+	}
+	return line
+}
+
+// reportJSON prints err as the one line of JSON that a program reads.
+func reportJSON(w io.Writer, err error) {
+	raw, failed := json.Marshal(map[string]*errorLine{"error": errorLineOf(err)})
+	if failed != nil {
+		report(w, err)
+		return
+	}
+	fmt.Fprintf(w, "%s\n", raw)
+}
+
 // hintsOf are the hints that a command gave, else those of the one map from errors to advice.
 func hintsOf(err error) []string {
 	if hint := hintOf(err); hint != "" {
@@ -105,6 +137,8 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.As(err, &hinted) && hinted.code != 0:
 		return hinted.code
+	case errors.As(err, new(*toolError)):
+		return exitToolError
 	case errors.As(err, &faults), errors.As(err, &usage), errors.As(err, &rules):
 		return exitUsage
 	case errors.Is(err, context.Canceled):

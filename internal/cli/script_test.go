@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 //	start NAME ARG…    run it in the background, wait for its ready line, and set $NAME_mcp, $NAME_issuer, …
 //	hangup NAME TEXT   send SIGHUP and wait until its stderr says TEXT
 //	terminate NAME CODE  send SIGTERM and expect this exit code; its stderr is then the file NAME.log
+//	interrupted CODE TEXT ARG…   run it, send SIGINT once its stderr says TEXT, and expect this exit code
 //	http METHOD URL [HEADER…]    ask, and write status line, headers and body to stdout
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -49,7 +50,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "start": start, "hangup": hangup, "terminate": terminate, "http": ask,
+			"exits": exits, "start": start, "hangup": hangup, "terminate": terminate, "http": ask, "interrupted": interrupted,
 		},
 	})
 }
@@ -169,6 +170,33 @@ func terminate(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	if len(more) > 0 {
 		ts.Fatalf("%s wrote more than its ready line to stdout:\n%s", args[0], more)
+	}
+}
+
+func interrupted(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	stderr := heard{more: make(chan struct{}, 1)}
+	var stdout bytes.Buffer
+	cmd := exec.Command(filepath.Join(binDir(ts), "fastmcp-auth"), args[2:]...)
+	cmd.Dir, cmd.Env = ts.MkAbs("."), append(os.Environ(), "HOME="+ts.Getenv("HOME"))
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	ts.Check(cmd.Start())
+	ts.Defer(func() { cmd.Process.Kill() })
+	patience := time.After(30 * time.Second)
+	for !strings.Contains(stderr.String(), args[1]) {
+		select {
+		case <-stderr.more:
+		case <-patience:
+			ts.Fatalf("it does not say %q:\n%s", args[1], stderr.String())
+		}
+	}
+	ts.Check(cmd.Process.Signal(os.Interrupt))
+	got := codeOf(ts, cmd.Wait())
+	fmt.Fprint(ts.Stdout(), stdout.String())
+	fmt.Fprint(ts.Stderr(), stderr.String())
+	if got != want {
+		ts.Fatalf("exit code %d, want %d\n%s", got, want, stderr.String())
 	}
 }
 

@@ -22,6 +22,7 @@ type Bars struct {
 	bars    []*Bar
 	program *tea.Program  // nil while nothing is drawn
 	ended   chan struct{} // closed when program has ended
+	held    bool          // something else has the terminal
 	running sync.WaitGroup
 }
 
@@ -57,7 +58,7 @@ func (b *Bars) Start(name string) *Bar {
 	switch {
 	case !b.o.Terminal:
 		fmt.Fprintf(b.out, "%s started\n", bar.name)
-	case b.program == nil:
+	case b.program == nil && !b.held:
 		b.draw()
 	}
 	return bar
@@ -110,6 +111,25 @@ func (b *Bars) Println(line string) {
 		return
 	}
 	p.Println(line)
+}
+
+// Hold takes the bars off the terminal while show has it, and draws them again afterwards. It is for one caller at a time.
+func (b *Bars) Hold(show func()) {
+	b.mu.Lock()
+	p, ended := b.program, b.ended
+	b.program, b.held = nil, true
+	b.mu.Unlock()
+	if p != nil {
+		p.Quit()
+		<-ended
+	}
+	show()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.held = false
+	if b.o.Terminal && len(b.bars) > 0 {
+		b.draw()
+	}
 }
 
 // Wait waits until each bar is done, and then closes.

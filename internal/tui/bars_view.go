@@ -46,6 +46,9 @@ func (m *barsModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 func (m *barsModel) View() tea.View {
 	m.bars.mu.Lock()
 	defer m.bars.mu.Unlock()
+	if m.bars.held {
+		return tea.NewView("")
+	}
 	width := m.width
 	if width == 0 {
 		width = m.bars.o.width(m.bars.out)

@@ -24,8 +24,12 @@ func Clean(s string) string {
 }
 
 // CleanLines is Clean for text of several lines: line ends, tabs and spaces stay.
-func CleanLines(s string) string {
-	s = cut(s, maxText)
+func CleanLines(s string) string { return clean(cut(s, maxText)) }
+
+// CleanText is CleanLines for text that a person asked for, which is never cut.
+func CleanText(s string) string { return clean(s) }
+
+func clean(s string) string {
 	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\r\n", "\n")
 	var b strings.Builder
 	for len(s) > 0 {

@@ -6,6 +6,8 @@
 //
 //	bars      progress of running calls, several at once    bars.go, bars_view.go
 //	device    code and link of a sign-in elsewhere          device.go, letters.go
+//	form      asks a person for several things              form.go, form_view.go
+//	choose    asks a person for one of many                 choose.go
 //	steps     headings, steps, facts and code of a tour     steps.go
 //	checks    what was looked at, and what mends it        checks.go
 //	clean     strangers' words, harmless and short          clean.go
@@ -60,6 +62,9 @@ func (o Options) width(out io.Writer) int {
 	}
 	return defaultWidth
 }
+
+// Columns is how wide the terminal is that out writes to, and 80 where it is none.
+func Columns(out io.Writer) int { return Options{}.width(out) }
 
 // The colours are the sixteen of the terminal's own theme, so they suit dark and light alike.
 var (
