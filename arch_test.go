@@ -33,6 +33,7 @@ var plan = map[string][]string{
 	"internal/app": {"internal/config", "internal/limits", "internal/telemetry", "internal/mcpserver", "internal/toolbox", "internal/tools",
 		"bearer", "devidp", "policy", "audit", "idp", "oauth", "identity"},
 	"internal/mcpserver": {"internal/toolbox", "bearer", "identity"},
+	"internal/calls":     {"internal/toolbox", "identity", "store"},
 	"internal/toolbox":   {"internal/nearest", "policy", "audit", "identity"},
 	"internal/tools":     {"internal/nearest"},
 	"internal/config":    {"internal/nearest", "idp"},

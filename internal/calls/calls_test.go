@@ -1,0 +1,469 @@
+package calls_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/fastmcp-auth/fastmcp-auth/identity"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/calls"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/toolbox"
+	"github.com/fastmcp-auth/fastmcp-auth/policy"
+	"github.com/fastmcp-auth/fastmcp-auth/store"
+)
+
+// world is a store and the servers that share it.
+type world struct {
+	t     *testing.T
+	store *flaky
+	made  atomic.Int32 // calls of the tools
+}
+
+// flaky is a store that can be taken away.
+type flaky struct {
+	store.Store
+	away atomic.Bool
+}
+
+var errAway = errors.New("connection refused at 10.1.2.3")
+
+func (f *flaky) Put(ctx context.Context, key string, v []byte, w store.Write) (uint64, error) {
+	if f.away.Load() {
+		return 0, errAway
+	}
+	return f.Store.Put(ctx, key, v, w)
+}
+
+func (f *flaky) Get(ctx context.Context, key string) (store.Item, error) {
+	if f.away.Load() {
+		return store.Item{}, errAway
+	}
+	return f.Store.Get(ctx, key)
+}
+
+func (f *flaky) Append(ctx context.Context, log string, e []byte, k store.Keep) (uint64, error) {
+	if f.away.Load() {
+		return 0, errAway
+	}
+	return f.Store.Append(ctx, log, e, k)
+}
+
+func inWorld(t *testing.T, test func(*testing.T, *world)) {
+	synctest.Test(t, func(t *testing.T) {
+		test(t, &world{t: t, store: &flaky{Store: store.Memory(store.MemoryOptions{})}})
+	})
+}
+
+// server is one that shares the store; stop ends it as a kill does.
+func (w *world) server() (r *calls.Runner, stop func()) {
+	w.t.Helper()
+	box, err := toolbox.New(toolbox.Options{Policy: policy.Open(), Tools: []toolbox.Tool{
+		{Definition: definition("slow"), Call: w.slow},
+		{Definition: definition("quick"), Call: w.quick},
+		{Definition: definition("large"), Call: w.large},
+		{Definition: definition("broken"), Call: func(context.Context, json.RawMessage, func(float64, float64, string)) (*mcp.CallToolResult, error) {
+			return nil, errors.New("the password of the database is hunter2")
+		}},
+	}, Conversations: []toolbox.Conversation{{Definition: definition("asking"), Call: w.asking}}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r, err = calls.New(calls.Options{Box: box, Store: w.store})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(w.t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := r.Run(ctx); err != nil {
+			w.t.Error(err)
+		}
+	}()
+	synctest.Wait()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			<-ended
+			drain, cancel := context.WithCancel(context.Background())
+			cancel()
+			box.Drain(drain)
+			r.Close(context.Background())
+		})
+	}
+	w.t.Cleanup(stop)
+	return r, stop
+}
+
+func definition(name string) *mcp.Tool {
+	return &mcp.Tool{Name: name, InputSchema: &jsonschema.Schema{Type: "object", Properties: map[string]*jsonschema.Schema{"q": {Type: "string"}},
+		AdditionalProperties: &jsonschema.Schema{Not: &jsonschema.Schema{}}}}
+}
+
+func text(s string) *mcp.CallToolResult {
+	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: s}}}
+}
+
+func (w *world) quick(ctx context.Context, arguments json.RawMessage, _ func(float64, float64, string)) (*mcp.CallToolResult, error) {
+	w.made.Add(1)
+	return text(identity.FromContext(ctx).Subject + " says " + string(arguments)), nil
+}
+
+func (w *world) slow(ctx context.Context, _ json.RawMessage, progress func(float64, float64, string)) (*mcp.CallToolResult, error) {
+	w.made.Add(1)
+	for i := range 60 {
+		progress(float64(i), 60, fmt.Sprintf("step %d", i))
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+	return text("done"), nil
+}
+
+func (w *world) large(context.Context, json.RawMessage, func(float64, float64, string)) (*mcp.CallToolResult, error) {
+	return text(strings.Repeat("x", 3<<20)), nil
+}
+
+func (w *world) asking(_ context.Context, _ json.RawMessage, _ func(float64, float64, string), c *toolbox.Client) (*mcp.CallToolResult, error) {
+	w.made.Add(1)
+	if answer, ok := c.Answers["name"].(*mcp.ElicitResult); ok && c.State == "remembered" {
+		return text(fmt.Sprintf("hello %v", answer.Content["name"])), nil
+	}
+	return &mcp.CallToolResult{InputRequests: mcp.InputRequestMap{"name": &mcp.ElicitParams{Mode: "form", Message: "Your name?",
+		RequestedSchema: &jsonschema.Schema{Type: "object"}}}, RequestState: "remembered"}, nil
+}
+
+func as(t *testing.T, who string) context.Context {
+	return identity.NewContext(t.Context(), &identity.Identity{Issuer: "https://idp.example", Subject: who, Kind: identity.Person})
+}
+
+func begin(ctx context.Context, t *testing.T, r *calls.Runner, b calls.Begin) *calls.Call {
+	t.Helper()
+	call, fresh, err := r.Begin(ctx, b)
+	if err != nil || !fresh || call.State != calls.Running {
+		t.Fatalf("begin %s: %+v, fresh %v, %v", b.Tool, call, fresh, err)
+	}
+	return call
+}
+
+// follow reads what happens to a call until it ends.
+func follow(ctx context.Context, t *testing.T, r *calls.Runner, id string, after uint64) (events []calls.Event) {
+	t.Helper()
+	happened, err := r.Follow(ctx, id, after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e, err := range happened {
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, e)
+	}
+	return events
+}
+
+func last(t *testing.T, events []calls.Event) *calls.Call {
+	t.Helper()
+	if len(events) == 0 || events[len(events)-1].Call == nil {
+		t.Fatalf("the last of %d events is no state", len(events))
+	}
+	return events[len(events)-1].Call
+}
+
+func TestACallOutlivesTheRequestThatBeganIt(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		r, _ := w.server()
+		request, end := context.WithCancel(as(t, "anna"))
+		call := begin(request, t, r, calls.Begin{Tool: "slow", Arguments: json.RawMessage(`{"q":"x"}`)})
+		end()
+		time.Sleep(10*time.Second + time.Millisecond)
+		seen, err := r.Look(as(t, "anna"), call.ID)
+		if err != nil || seen.State != calls.Running || seen.Progress == nil || seen.Progress.Message != "step 10" || string(seen.Arguments) != `{"q":"x"}` {
+			t.Errorf("in the middle: %+v, %v", seen, err)
+		}
+		events := follow(as(t, "anna"), t, r, call.ID, 0)
+		if len(events) != 62 || events[0].Call == nil || events[1].Progress.Total != 60 || last(t, events).State != calls.Completed {
+			t.Errorf("%d events, the last %+v", len(events), events[len(events)-1])
+		}
+		for i, e := range events {
+			if e.Index != uint64(i+1) {
+				t.Errorf("event %d has the index %d", i+1, e.Index)
+			}
+		}
+		if rest := follow(as(t, "anna"), t, r, call.ID, 60); len(rest) != 2 || rest[0].Progress.Message != "step 59" {
+			t.Errorf("after 60: %+v", rest)
+		}
+		seen, err = r.Look(as(t, "anna"), call.ID)
+		if err != nil || !strings.Contains(string(seen.Result), `"text":"done"`) || seen.Ended.Sub(seen.Begun) != time.Minute {
+			t.Errorf("at the end: %+v, %v", seen, err)
+		}
+	})
+}
+
+// attack 45: another user's call, by its id.
+func TestAttack45_ACallIsItsCallersAlone(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		r, _ := w.server()
+		call := begin(as(t, "anna"), t, r, calls.Begin{Tool: "asking"})
+		synctest.Wait()
+		for _, who := range []string{"bert", ""} {
+			ctx := as(t, who)
+			if who == "" {
+				ctx = t.Context()
+			}
+			_, look := r.Look(ctx, call.ID)
+			_, followed := r.Follow(ctx, call.ID, 0)
+			_, none := r.Look(ctx, "no such call")
+			for doing, err := range map[string]error{"look": look, "follow": followed, "look at none": none, "cancel": r.Cancel(ctx, call.ID),
+				"forget": r.Forget(ctx, call.ID), "answer": r.Answer(ctx, call.ID, json.RawMessage(`{"name":{"action":"accept"}}`), "")} {
+				if !errors.Is(err, calls.ErrNotFound) || err.Error() != none.Error() {
+					t.Errorf("%q may %s: %v", who, doing, err)
+				}
+			}
+			if list, err := r.History(ctx); err != nil || len(list) != 0 {
+				t.Errorf("%q sees %+v, %v", who, list, err)
+			}
+		}
+		if seen, err := r.Look(as(t, "anna"), call.ID); err != nil || seen.State != calls.InputRequired {
+			t.Errorf("it changed: %+v, %v", seen, err)
+		}
+	})
+}
+
+func TestACallIsFollowedAndCancelledAtAnyServer(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		here, _ := w.server()
+		there, _ := w.server()
+		ctx := as(t, "anna")
+		call := begin(ctx, t, here, calls.Begin{Tool: "slow"})
+		var events []calls.Event
+		var following sync.WaitGroup
+		following.Go(func() { events = follow(ctx, t, there, call.ID, 0) })
+		time.Sleep(5 * time.Second)
+		if err := there.Cancel(ctx, call.ID); err != nil {
+			t.Fatal(err)
+		}
+		following.Wait()
+		if got := last(t, events); got.State != calls.Cancelled || got.Ended.Sub(got.Begun) > 6*time.Second {
+			t.Errorf("%+v", got)
+		}
+		if err := here.Cancel(ctx, call.ID); err != nil {
+			t.Errorf("a second cancel: %v", err)
+		}
+		if seen, err := here.Look(ctx, call.ID); err != nil || seen.State != calls.Cancelled {
+			t.Errorf("%+v, %v", seen, err)
+		}
+	})
+}
+
+func TestACallThatAsksIsAnsweredOnceAtAnyServer(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		here, _ := w.server()
+		there, _ := w.server()
+		ctx := as(t, "anna")
+		call := begin(ctx, t, here, calls.Begin{Tool: "asking"})
+		synctest.Wait()
+		seen, err := there.Look(ctx, call.ID)
+		if err != nil || seen.State != calls.InputRequired || !strings.Contains(string(seen.Input), "Your name?") || strings.Contains(string(seen.Input), "remembered") {
+			t.Fatalf("%+v, %v", seen, err)
+		}
+		var arguments *toolbox.ArgumentsError
+		for _, bad := range []string{``, `null`, `[]`, `{"name":`} {
+			if err := there.Answer(ctx, call.ID, json.RawMessage(bad), ""); !errors.As(err, &arguments) {
+				t.Errorf("the answer %s: %v", bad, err)
+			}
+		}
+		var taken atomic.Int32
+		var group sync.WaitGroup
+		for _, r := range []*calls.Runner{here, there, here, there} {
+			group.Go(func() {
+				err := r.Answer(ctx, call.ID, json.RawMessage(`{"name":{"action":"accept","content":{"name":"Anna"}}}`), "")
+				if err == nil {
+					taken.Add(1)
+				} else if !errors.Is(err, calls.ErrNotAsking) {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		follow(ctx, t, here, call.ID, 0)
+		seen, err = here.Look(ctx, call.ID)
+		if err != nil || taken.Load() != 1 || w.made.Load() != 2 || !strings.Contains(string(seen.Result), "hello Anna") || seen.Input != nil {
+			t.Errorf("%d answers taken, %d rounds: %+v, %v", taken.Load(), w.made.Load(), seen, err)
+		}
+	})
+}
+
+func TestOneKeyIsOneCall(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		r, _ := w.server()
+		ctx := as(t, "anna")
+		b := calls.Begin{Tool: "quick", Arguments: json.RawMessage(`{"q":"x"}`), Key: "k"}
+		var ids sync.Map
+		var fresh atomic.Int32
+		var group sync.WaitGroup
+		for range 10 {
+			group.Go(func() {
+				call, first, err := r.Begin(ctx, b)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				ids.Store(call.ID, true)
+				if first {
+					fresh.Add(1)
+				}
+			})
+		}
+		group.Wait()
+		synctest.Wait()
+		if n := len(slices.Collect(func(yield func(any) bool) { ids.Range(func(k, _ any) bool { return yield(k) }) })); n != 1 || fresh.Load() != 1 || w.made.Load() != 1 {
+			t.Errorf("%d calls, %d fresh, %d made", n, fresh.Load(), w.made.Load())
+		}
+		other := b
+		other.Arguments = json.RawMessage(`{"q":"y"}`)
+		if _, _, err := r.Begin(ctx, other); !errors.Is(err, calls.ErrKeyReused) {
+			t.Errorf("another call with the key: %v", err)
+		}
+		if _, first, err := r.Begin(as(t, "bert"), b); err != nil || !first {
+			t.Errorf("another caller's key: fresh %v, %v", first, err)
+		}
+		refused := calls.Begin{Tool: "none", Key: "again"}
+		for range 2 {
+			if _, _, err := r.Begin(ctx, refused); calls.Code(err) != "unknown_tool" {
+				t.Errorf("what was refused: %v", err)
+			}
+		}
+	})
+}
+
+func TestACallOfAServerThatIsGoneFails(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		ctx := as(t, "anna")
+		here, stop := w.server()
+		there, _ := w.server()
+		call := begin(ctx, t, here, calls.Begin{Tool: "slow"})
+		var events []calls.Event
+		var following sync.WaitGroup
+		following.Go(func() { events = follow(ctx, t, there, call.ID, 0) })
+		time.Sleep(3 * time.Second)
+		w.store.away.Store(true) // what is killed keeps nothing more
+		stop()
+		w.store.away.Store(false)
+		following.Wait()
+		if got := last(t, events); got.State != calls.Failed || got.Failure.Code != "interrupted" {
+			t.Errorf("%+v", got)
+		}
+		if seen, err := there.Look(ctx, call.ID); err != nil || seen.State != calls.Failed || seen.Failure.Code != "interrupted" {
+			t.Errorf("%+v, %v", seen, err)
+		}
+	})
+}
+
+// attack 54: a store that is away is no answer, and opens nothing.
+func TestAttack54_AStoreThatIsAwayIsAnError(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		r, _ := w.server()
+		ctx := as(t, "anna")
+		call := begin(ctx, t, r, calls.Begin{Tool: "slow"})
+		time.Sleep(50 * time.Second)
+		w.store.away.Store(true)
+		_, _, begun := r.Begin(ctx, calls.Begin{Tool: "quick"})
+		_, looked := r.Look(ctx, call.ID)
+		for doing, err := range map[string]error{"begin": begun, "look": looked, "cancel": r.Cancel(ctx, call.ID)} {
+			if !errors.Is(err, calls.ErrStore) {
+				t.Errorf("%s: %v", doing, err)
+			}
+		}
+		time.Sleep(20 * time.Second) // the call ends meanwhile
+		if w.made.Load() != 1 {
+			t.Error("a call that could not be kept was made")
+		}
+		w.store.away.Store(false)
+		if got := last(t, follow(ctx, t, r, call.ID, 0)); got.State != calls.Completed {
+			t.Errorf("when the store is back: %+v", got)
+		}
+	})
+}
+
+func TestWhatCannotBeginIsSaidAtOnce(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		r, stop := w.server()
+		ctx := as(t, "anna")
+		if _, _, err := r.Begin(ctx, calls.Begin{Tool: "none"}); calls.Code(err) != "unknown_tool" {
+			t.Errorf("an unknown tool: %v", err)
+		}
+		for tool, row := range map[string]struct{ arguments, code string }{
+			"quick":  {`{"other":1}`, "invalid_arguments"},
+			"broken": {`{}`, "failed"},
+		} {
+			call := begin(ctx, t, r, calls.Begin{Tool: tool, Arguments: json.RawMessage(row.arguments), RequestID: "r1"})
+			got := last(t, follow(ctx, t, r, call.ID, 0))
+			if got.State != calls.Failed || got.Failure.Code != row.code || got.Failure.RequestID != "r1" || strings.Contains(got.Failure.Message, "hunter2") {
+				t.Errorf("%s: %+v", tool, got.Failure)
+			}
+		}
+		stop()
+		if _, _, err := r.Begin(ctx, calls.Begin{Tool: "quick"}); !errors.Is(err, toolbox.ErrDraining) {
+			t.Errorf("after the end: %v", err)
+		}
+	})
+}
+
+func TestALargeResultIsKept(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		r, _ := w.server()
+		ctx := as(t, "anna")
+		call := begin(ctx, t, r, calls.Begin{Tool: "large"})
+		follow(ctx, t, r, call.ID, 0)
+		seen, err := r.Look(ctx, call.ID)
+		if err != nil || len(seen.Result) < 3<<20 || !json.Valid(seen.Result) {
+			t.Errorf("%d bytes, %v", len(seen.Result), err)
+		}
+	})
+}
+
+func TestTheHistoryIsBoundedAndEnds(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		r, _ := w.server()
+		ctx := as(t, "anna")
+		var ids []string
+		for range 60 {
+			call := begin(ctx, t, r, calls.Begin{Tool: "quick"})
+			ids = append(ids, call.ID)
+			synctest.Wait()
+			time.Sleep(time.Second)
+		}
+		list, err := r.History(ctx)
+		if err != nil || len(list) != 50 || list[0].ID != ids[59] || list[49].ID != ids[10] {
+			t.Fatalf("%d calls, %v", len(list), err)
+		}
+		if _, err := r.Look(ctx, ids[0]); !errors.Is(err, calls.ErrNotFound) {
+			t.Errorf("the first: %v", err)
+		}
+		if err := r.Forget(ctx, ids[59]); err != nil {
+			t.Error(err)
+		}
+		if list, err := r.History(ctx); err != nil || len(list) != 49 {
+			t.Errorf("one was forgotten: %d, %v", len(list), err)
+		}
+		time.Sleep(25 * time.Hour)
+		if list, err := r.History(ctx); err != nil || len(list) != 0 {
+			t.Errorf("after a day: %d, %v", len(list), err)
+		}
+	})
+}
