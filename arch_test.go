@@ -76,7 +76,7 @@ var fences = map[string][]string{
 	"github.com/prometheus/": {"internal/telemetry"},
 	"github.com/zalando/":    {"client/tokencache"},
 	"github.com/gofrs/":      {"client/tokencache"},
-	"github.com/modelcontextprotocol/": {"bearer", "client", "internal/toolbox", "internal/tools", "internal/mcpserver",
+	"github.com/modelcontextprotocol/": {"bearer", "client", "internal/toolbox", "internal/tools", "internal/mcpserver", "internal/calls", "internal/rest",
 		"bench", "conformance/server", "examples/official-sdk"},
 }
 
