@@ -165,6 +165,7 @@ func TestEntraTokens(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			g := e.guard(t, row.change)
+			agrees(t, g, jwt(t, row.claims), row.reason)
 			if row.reason != "" {
 				refused(t, g, jwt(t, row.claims), row.reason)
 				return
@@ -202,6 +203,7 @@ func TestEntra9_GraphTokensGetAdvice(t *testing.T) {
 		sign(t, e.v1(), signer{header: map[jose.HeaderKey]any{"typ": "JWT", "nonce": "n"}}),
 	} {
 		g := e.guard(t, nil)
+		agrees(t, g, token, bearer.ReasonGraph)
 		refused(t, g, token, bearer.ReasonGraph)
 		resp, _ := call(g, request(token))
 		c := expect(t, resp, http.StatusUnauthorized, "invalid_token")

@@ -255,6 +255,22 @@ func refused(t testing.TB, g *bearer.Guard, token string, reason bearer.Reason) 
 	}
 }
 
+// agrees holds what Explain says, rule by rule, against the verdict: a token is refused where one rule refuses it, and
+// only there.
+func agrees(t testing.TB, g *bearer.Guard, token string, reason bearer.Reason) {
+	t.Helper()
+	x := g.Explain(context.Background(), token)
+	refuses := 0
+	for _, r := range x.Rules {
+		if r.Verdict == bearer.Refuses {
+			refuses++
+		}
+	}
+	if (x.Identity != nil) != (reason == "") || (x.Refusal == nil) != (reason == "") || reason != bearer.ReasonUnavailable && (refuses > 0) != (reason != "") {
+		t.Errorf("%q, but explained as %+v (%v)", reason, x.Rules, x.Refusal)
+	}
+}
+
 func accepted(t testing.TB, g *bearer.Guard, token string) {
 	t.Helper()
 	if _, err := g.Verify(context.Background(), token); err != nil {

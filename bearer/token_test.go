@@ -151,6 +151,7 @@ func TestTokens(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			g := guardFor(t, i, nil)
+			agrees(t, g, row.token, row.reason)
 			if row.reason == "" {
 				accepted(t, g, row.token)
 				return
