@@ -9,6 +9,7 @@
 //
 //	Event   what is recorded                                 audit.go line.go
 //	Trail   all sinks as one, closed or open on failure      trail.go
+//	Stats   what became of the events, in numbers            stats.go
 //	Hash    a fingerprint of arguments, under a key          hash.go
 //	Origin  the request an event belongs to, in a context    origin.go
 //	File    lines of JSON in a file that rotates             file.go rotate.go

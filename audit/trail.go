@@ -37,6 +37,7 @@ type Trail struct {
 	mu      sync.Mutex
 	current *set
 	closed  bool
+	counts  []*count // of every sink there was, by name
 }
 
 // NewTrail returns a trail. It starts nothing; [Trail.Close] closes its sinks.
@@ -55,7 +56,7 @@ func NewTrail(o Options) (*Trail, error) {
 	if t.logger == nil {
 		t.logger = slog.New(slog.DiscardHandler)
 	}
-	t.current = newSet(o.Sinks, o.Open)
+	t.current = t.newSet(o.Sinks, o.Open)
 	return t, nil
 }
 
@@ -81,7 +82,7 @@ func (t *Trail) Write(ctx context.Context, e Event) error {
 	var faults []error
 	for _, k := range s.sinks {
 		err := k.write(ctx, e)
-		if k.turned(err != nil) {
+		if k.count.add(err) {
 			t.tell(ctx, k, err)
 		}
 		if err != nil {
@@ -117,8 +118,8 @@ func (t *Trail) Hash(arguments []byte) string {
 // Replace puts other sinks in the place of those the trail has. No event is lost or written to both: those being
 // written end where they began, then the old sinks are closed.
 func (t *Trail) Replace(sinks []Sink, open bool) {
-	next := newSet(sinks, open)
 	t.mu.Lock()
+	next := t.newSet(sinks, open)
 	if t.closed {
 		t.mu.Unlock()
 		next.give()
@@ -143,7 +144,7 @@ func (t *Trail) Close() error {
 	t.mu.Lock()
 	old := t.current
 	was := t.closed
-	t.closed, t.current = true, newSet([]Sink{closed{}}, false)
+	t.closed, t.current = true, &set{sinks: []*kept{{sink: closed{}, count: &count{}}}, users: 1}
 	t.mu.Unlock()
 	if !was {
 		old.give()
@@ -173,10 +174,16 @@ type set struct {
 	users int
 }
 
-func newSet(sinks []Sink, open bool) *set {
+// newSet is called with mu held, or before anybody else has the trail.
+func (t *Trail) newSet(sinks []Sink, open bool) *set {
 	s := &set{open: open, users: 1}
+	for _, c := range t.counts {
+		c.works() // a sink that goes fails no more, and one that comes is taken to work
+	}
 	for _, sink := range sinks {
-		s.sinks = append(s.sinks, &kept{sink: sink})
+		k := &kept{sink: sink}
+		k.count = t.count(k.name())
+		s.sinks = append(s.sinks, k)
 	}
 	return s
 }
@@ -196,11 +203,10 @@ func (s *set) give() {
 	}
 }
 
-// kept is a sink and whether it failed the last time.
+// kept is a sink and what became of what it was to keep.
 type kept struct {
-	sink    Sink
-	mu      sync.Mutex
-	failing bool
+	sink  Sink
+	count *count
 }
 
 // write turns a panic of the sink into an error: a sink that breaks does not open the door either.
@@ -211,15 +217,6 @@ func (k *kept) write(ctx context.Context, e Event) (err error) {
 		}
 	}()
 	return k.sink.Write(ctx, e)
-}
-
-// turned notes whether the sink fails, and reports whether that changed.
-func (k *kept) turned(fails bool) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	was := k.failing
-	k.failing = fails
-	return was != fails
 }
 
 func (k *kept) name() string {

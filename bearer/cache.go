@@ -14,6 +14,8 @@ type cache struct {
 	size    int
 	entries map[[32]byte]*entry
 	root    entry // of a ring: root.next was used last, root.prev longest ago
+
+	hits, misses uint64 // of tokens that came to be verified
 }
 
 type entry struct {
@@ -33,9 +35,19 @@ func newCache(size int) *cache {
 	return c
 }
 
-// get returns the identity, or nil where nothing is known.
+// get returns the identity of a token that came to be verified, or nil where nothing is known, and counts which it was.
 func (c *cache) get(sum [32]byte, now time.Time) *identity.Identity {
-	id, _ := c.look(sum, now)
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id, _ := c.find(sum, now)
+	if id == nil {
+		c.misses++
+	} else {
+		c.hits++
+	}
 	return id
 }
 
@@ -46,6 +58,11 @@ func (c *cache) look(sum [32]byte, now time.Time) (*identity.Identity, bool) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.find(sum, now)
+}
+
+// find is look with mu held.
+func (c *cache) find(sum [32]byte, now time.Time) (*identity.Identity, bool) {
 	e := c.entries[sum]
 	if e == nil {
 		return nil, false

@@ -40,6 +40,8 @@ type source struct {
 	set      *keySet   // the last good one; nil before the first
 	under    *fetch    // the fetch under way, or nil
 	failures int       // in a row
+	good     uint64    // fetches that brought keys
+	bad      uint64    // fetches that failed
 	retry    time.Time // no fetch before this, after failures
 	quiet    time.Time // no fetch for an unknown key id before this
 	metadata *idp.Metadata
@@ -235,12 +237,14 @@ func (s *source) fetch(f *fetch) {
 		f.err = fmt.Errorf("fetch keys of %s: %w", s.issuer.Name, err)
 		s.retry = s.now().Add(min(time.Second<<min(s.failures, 10), maxBackOff))
 		s.failures++
+		s.bad++
 		s.metadata = nil // the keys may have moved
 		s.log.LogAttrs(ctx, slog.LevelWarn, "keys could not be fetched", slog.String("issuer", s.issuer.Name),
 			slog.Bool("have_keys", s.set != nil), slog.Int("failures", s.failures), slog.Any("cause", err))
 		return
 	}
 	s.failures, s.retry = 0, time.Time{}
+	s.good++
 	set.fetched = s.now()
 	if f.brought = s.replace(set); f.wanted && !f.brought {
 		s.quiet = set.fetched.Add(s.interval)

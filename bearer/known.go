@@ -18,5 +18,6 @@ func (g *Guard) Known(r *http.Request) bool {
 	if !strings.EqualFold(scheme, "Bearer") || len(token) > g.cfg.MaxTokenBytes {
 		return false
 	}
-	return g.cache.get(sha256.Sum256([]byte(strings.Trim(token, " "))), g.now()) != nil
+	id, _ := g.cache.look(sha256.Sum256([]byte(strings.Trim(token, " "))), g.now())
+	return id != nil
 }

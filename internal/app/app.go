@@ -9,6 +9,8 @@
 //	tools    the toolbox, and what is in it                    tools.go
 //	audit    what is recorded, where, of which request         audit.go
 //	limits   how many requests one caller or address may send  limits.go
+//	admin    metrics and profiles, on an address of their own  admin.go
+//	observe  who counts what                                observe.go
 //	routes   what stands at which path                         routes.go
 //	proxies  whose address the caller's is                     proxy.go
 //	ready    what a started server says of itself              ready.go
@@ -34,6 +36,7 @@ import (
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/limits"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/mcpserver"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/telemetry"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/toolbox"
 	"github.com/fastmcp-auth/fastmcp-auth/policy"
 )
@@ -63,6 +66,9 @@ type Server struct {
 	box       *toolbox.Box
 	mcp       *mcpserver.Handler
 	draining  atomic.Bool
+	admin     *admin             // nil: operators are not answered
+	metrics   *telemetry.Metrics // nil: nothing is counted
+	signedIn  telemetry.Count    // tokens that were accepted
 
 	policyFiles []*policyFile
 
@@ -100,6 +106,9 @@ func Listen(ctx context.Context, s *config.Settings, o Options) (_ *Server, err 
 		}
 	}()
 	srv.public = publicURL(s, srv.listener.Addr())
+	if err := srv.openAdmin(o); err != nil {
+		return nil, err
+	}
 	if err := srv.openPolicies(); err != nil {
 		return nil, err
 	}
@@ -118,6 +127,7 @@ func Listen(ctx context.Context, s *config.Settings, o Options) (_ *Server, err 
 	if err != nil {
 		return nil, err
 	}
+	srv.observe()
 	srv.http = &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: s.Limits.ReadTimeout,
@@ -148,6 +158,9 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.guard != nil {
 		group.Go(func() error { return s.guard.Run(ctx) })
 	}
+	if s.admin != nil {
+		group.Go(func() error { return s.admin.run(ctx) })
+	}
 	if len(s.policyFiles) > 0 {
 		group.Go(func() error { return s.watchPolicies(ctx) })
 	}
@@ -174,6 +187,9 @@ func (s *Server) serve() error {
 func (s *Server) Close() error {
 	if s.record != nil {
 		s.record.Close()
+	}
+	if s.admin != nil {
+		s.admin.listener.Close()
 	}
 	return s.listener.Close()
 }

@@ -124,7 +124,7 @@ func (r *recorder) Write(ctx context.Context, e audit.Event) error {
 }
 
 // recorded gives every request to the endpoint its event: where the toolbox has not recorded a decision and the answer
-// is a refusal, one is recorded here. Nothing was done, so it may come after the answer. Requests over a limit have
+// is a refusal, by its status or as a JSON-RPC error, one is recorded here. Nothing was done, so it may come after the answer. Requests over a limit have
 // none: whoever floods the server must not flood the record.
 func (s *Server) recorded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -160,9 +160,10 @@ func (s *Server) recorded(next http.Handler) http.Handler {
 	})
 }
 
-// recognized notes for the record who was let in by the guard.
-func recognized(next http.Handler) http.Handler {
+// recognized counts and notes for the record who was let in by the guard.
+func (s *Server) recognized(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.signedIn.Inc()
 		if v := visitOf(r.Context()); v != nil {
 			v.caller.Store(identity.FromContext(r.Context()))
 		}
@@ -173,13 +174,17 @@ func recognized(next http.Handler) http.Handler {
 // refused is told whom the guard did not let in, and why: for the record, and for the limit of their address.
 func (s *Server) refused(r *http.Request, e *bearer.Error) {
 	s.failed(r, e)
+	if e.Reason != bearer.ReasonScope { // who lacks a scope was signed in, and counts so; what they lack is the policy's
+		s.metrics.SignIn(string(e.Reason)).Inc()
+	}
 	if v := visitOf(r.Context()); v != nil {
 		v.reason.Store(&e.Reason)
 	}
 }
 
 // turnedAway is told which JSON-RPC error a request is answered with.
-func turnedAway(r *http.Request, code int64) {
+func (s *Server) turnedAway(r *http.Request, code int64) {
+	s.metrics.RPCError(int(code))
 	if v := visitOf(r.Context()); v != nil {
 		v.code.Store(code)
 	}

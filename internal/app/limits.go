@@ -40,6 +40,7 @@ func (s *Server) limitAddress(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		s.metrics.Limit("address_rate").Inc()
 		if v.First {
 			s.log.WarnContext(r.Context(), "too many requests fail to sign in", "from", address)
 		}
@@ -71,6 +72,7 @@ func (s *Server) limitCaller(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		s.metrics.Limit("caller_rate").Inc()
 		if v.First {
 			s.log.WarnContext(r.Context(), "a caller sends too many requests", "issuer", id.Issuer, "who", cmp.Or(id.ObjectID, id.Subject), "client", id.ClientID)
 		}

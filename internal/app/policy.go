@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/telemetry"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/tools"
 	"github.com/fastmcp-auth/fastmcp-auth/policy"
 )
@@ -89,6 +90,19 @@ type policyFile struct {
 	mu      sync.Mutex
 	inUse   []byte // what the policy in use was read from
 	refused string // why the file is not in use, as it was logged
+	used    uint64 // reloads that brought a policy
+	wrong   uint64 // reloads that were refused
+}
+
+// state is what became of the file so far.
+func (f *policyFile) state() telemetry.PolicyState {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	name := "policy"
+	if f.what != name {
+		name = "shadow"
+	}
+	return telemetry.PolicyState{Policy: name, Used: f.used, Wrong: f.wrong, RefusedNow: f.refused != ""}
 }
 
 // refresh reads the file. Where it says something else than before and is right, it is used from then on; where it is
@@ -101,6 +115,7 @@ func (f *policyFile) refresh(ctx context.Context, asked bool) {
 	case err != nil:
 		if asked || err.Error() != f.refused {
 			f.log.ErrorContext(ctx, f.what+" refused, the one in use stays", "file", f.path, "faults", err.Error())
+			f.wrong++
 		}
 		f.refused = err.Error()
 	case bytes.Equal(body, f.inUse):
@@ -111,6 +126,7 @@ func (f *policyFile) refresh(ctx context.Context, asked bool) {
 	default:
 		f.use(p)
 		f.inUse, f.refused = body, ""
+		f.used++
 		f.log.InfoContext(ctx, f.what+" reloaded", "file", f.path)
 	}
 }

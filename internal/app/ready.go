@@ -16,6 +16,7 @@ type Addresses struct {
 	ScopePrefix      string `json:"scope_prefix,omitempty"`      // what stands before each scope when one asks for it
 	Health           string `json:"health"`
 	Ready            string `json:"ready"`
+	Admin            string `json:"admin,omitempty"`   // where operators are answered; absent where they are not
 	NoAuth           bool   `json:"no_auth,omitempty"` // everyone is let in
 	Development      bool   `json:"development_provider,omitempty"`
 	PID              int    `json:"pid,omitempty"`
@@ -30,6 +31,9 @@ func (s *Server) Addresses() Addresses {
 		Ready:  s.public + "/readyz",
 		NoAuth: s.guard == nil,
 		PID:    os.Getpid(),
+	}
+	if s.admin != nil {
+		a.Admin = "http://" + s.admin.listener.Addr().String()
 	}
 	if s.guard != nil {
 		a.ResourceMetadata = s.guard.MetadataURL()

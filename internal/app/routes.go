@@ -27,7 +27,8 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 		SessionTimeout: s.settings.Limits.SessionIdle,
 		MaxSessions:    int(s.settings.Limits.Sessions),
 		WriteTimeout:   s.settings.Limits.WriteTimeout,
-		OnRefuse:       turnedAway,
+		OnRefuse:       s.turnedAway,
+		OnLimit:        func(limit string) { s.metrics.Limit(limit).Inc() },
 		Logger:         o.Logger,
 	}
 	if s.guard != nil {
@@ -47,7 +48,7 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	protected := recognized(s.limitCaller(s.mcp))
+	protected := s.recognized(s.limitCaller(s.mcp))
 	if s.guard != nil {
 		protected = s.limitAddress(s.guard.Protect(protected))
 		s.guard.Publish(mux)
@@ -57,7 +58,8 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("GET /{$}", s.front)
-	return telemetry.Middleware(s.log, s.address, s.recorded(origins.Protect(mux))), nil
+	handler := telemetry.Middleware(s.log, s.address, s.recorded(origins.Protect(mux)))
+	return s.metrics.Requests(routeOf, handler), nil
 }
 
 // address says where a request comes from.
@@ -97,7 +99,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 // front tells a person who opened the address in a browser where things are.
 func (s *Server) front(w http.ResponseWriter, _ *http.Request) {
 	a := s.Addresses()
-	a.PID, a.Addr = 0, "" // the process's own affair
+	a.PID, a.Addr, a.Admin = 0, "", "" // the process's own affair
 	reply(w, http.StatusOK, a)
 }
 

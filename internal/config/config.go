@@ -75,6 +75,7 @@ type Settings struct {
 	Limits         Limits         `koanf:"limits"`
 	Audit          Audit          `koanf:"audit"`
 	Log            Log            `koanf:"log"`
+	Admin          Admin          `koanf:"admin"`
 	IDP            DevProvider    `koanf:"idp"`
 	Server         string         `koanf:"server"`
 	CAFile         string         `koanf:"ca_file"`
@@ -190,6 +191,13 @@ type AuditFile struct {
 type Log struct {
 	Level  string `koanf:"level"`  // debug, info, warn or error
 	Format string `koanf:"format"` // auto, text or json
+}
+
+// Admin says where operators are answered.
+type Admin struct {
+	Addr         string   `koanf:"addr"`   // empty: nowhere
+	Expose       bool     `koanf:"expose"` // may listen off loopback
+	AllowedHosts []string `koanf:"allowed_hosts"`
 }
 
 // DevProvider sets the development provider up.

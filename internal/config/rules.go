@@ -104,6 +104,7 @@ func (l *loader) check(s *Settings) {
 	l.checkTLS(s)
 	l.checkTools(s)
 	l.checkPolicy(s)
+	l.checkAdmin(s)
 	if s.ForceNoAuth && !s.NoAuth {
 		l.blame("force_no_auth", "means nothing without no_auth; set no_auth too, or leave it out")
 	}
@@ -339,6 +340,20 @@ func keycloakRealm(p Provider) (base, realm string, inIssuer bool) {
 		return p.Issuer, p.Realm, false
 	}
 	return base, realm, true
+}
+
+// checkAdmin lets operators be answered beyond this machine only where somebody says so.
+func (l *loader) checkAdmin(s *Settings) {
+	switch {
+	case s.Admin.Addr == "":
+		for _, key := range []string{"admin.expose", "admin.allowed_hosts"} {
+			if l.given(key) {
+				l.blame(key, "is set, but admin.addr is not; set it too, or leave this out")
+			}
+		}
+	case !loopback(s.Admin.Addr) && !s.Admin.Expose:
+		l.blame("admin.addr", "%s is beyond this machine, and nobody signs in there: listen on 127.0.0.1, or set admin.expose to mean it", show(s.Admin.Addr))
+	}
 }
 
 func (l *loader) checkIntrospection(s *Settings) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,6 +29,8 @@ type answer struct {
 	id     json.RawMessage // of the JSON-RPC request; nil until known
 	method string
 
+	streams *atomic.Int64 // open ones, of all answers
+
 	header http.Header // what is set before the first write, and copied to the wire with it; nil until asked for
 
 	mu        sync.Mutex
@@ -42,14 +45,15 @@ type answer struct {
 	finished  bool
 }
 
-func newAnswer(w http.ResponseWriter, requestID string, silence, patience time.Duration) *answer {
+func (h *Handler) newAnswer(w http.ResponseWriter, requestID string) *answer {
 	return &answer{
 		refused:        func(int64) {},
 		ResponseWriter: w,
 		control:        http.NewResponseController(w),
 		requestID:      requestID,
-		silence:        silence,
-		patience:       patience,
+		silence:        h.silence,
+		patience:       h.patience,
+		streams:        &h.streams,
 	}
 }
 
@@ -98,6 +102,7 @@ func (a *answer) commit(header http.Header, status int) {
 	}
 	a.ResponseWriter.WriteHeader(status)
 	if a.stream {
+		a.streams.Add(1)
 		a.startKeepAlive()
 	}
 }
@@ -132,10 +137,10 @@ func (a *answer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// named is a message with the request id in it, if it is an error that the SDK wrote by itself.
+// named is a message with the request id in it, if it is an error.
 func (a *answer) named(message []byte) []byte {
 	out, code := withRequestID(message, a.method, a.requestID)
-	if code != 0 {
+	if code != 0 && a.id != nil { // what a stream says again was told of when it was said first
 		a.refused(code)
 	}
 	return out
@@ -226,6 +231,9 @@ func (a *answer) finish() {
 	plain, status := a.plain, a.status
 	a.plain = nil
 	committed := a.committed
+	if a.stream {
+		a.streams.Add(-1)
+	}
 	a.mu.Unlock()
 	if stopped != nil {
 		<-stopped

@@ -98,6 +98,7 @@ var legacyNotifications = []string{"notifications/cancelled", "notifications/ini
 func (h *Handler) initialize(a *answer, r *http.Request, body []byte) {
 	s, ok := h.sessions.reserve(identity.FromContext(r.Context()))
 	if !ok {
+		h.onLimit("sessions")
 		a.Header().Set("Retry-After", "60")
 		a.refuse(http.StatusServiceUnavailable, &rpcError{Code: codeServer, Message: "there are too many sessions; end one, or try again later"})
 		return

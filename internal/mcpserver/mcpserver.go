@@ -18,6 +18,7 @@
 //	listen     streams of what changes                         subscriptions.go
 //	rounds     calls that ask the client for input             rounds.go, state.go
 //	answer     request ids, keep-alives, errors on the wire    answer.go, rpcerror.go
+//	Follow     traces of clients, and how much there is now    trace.go, stats.go
 //	Origins    which hosts and pages may talk to us            origin.go
 //
 // What stands in _meta["io.modelcontextprotocol/protocolVersion"] or a MCP-Protocol-Version header of 2026-07-28 or
@@ -38,6 +39,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -81,6 +83,11 @@ type Options struct {
 	// OnRefuse is told of every JSON-RPC error that r is answered with, before it goes out: to older clients most have the
 	// status 200. Nil means nobody is. It cannot change the answer, and may be called from many goroutines.
 	OnRefuse func(r *http.Request, code int64)
+	// Follow is told of each message before anything is done about it, and returns the context that it is served in: ctx,
+	// or one made from it. Nil changes nothing.
+	Follow func(ctx context.Context, m Message) context.Context
+	// OnLimit is told when a request is refused because of a limit: "body" or "sessions". Nil means nobody is.
+	OnLimit func(limit string)
 
 	Logger *slog.Logger // nil means silence
 }
@@ -97,6 +104,10 @@ type Handler struct {
 	logger    *slog.Logger
 	sessions  *sessions
 	fast      *fast
+	streams   atomic.Int64 // open ones
+
+	follow  func(ctx context.Context, m Message) context.Context // nil: nobody does
+	onLimit func(limit string)
 
 	plain  http.Handler // modern, answered by one JSON document
 	stream http.Handler // modern, answered by an event stream
@@ -151,7 +162,11 @@ func New(o Options) (_ *Handler, err error) {
 		logger: o.Logger,
 		sessions: newSessions(cmp.Or(o.MaxSessions, 10_000), cmp.Or(o.MaxSessionsPerUser, 100),
 			cmp.Or(o.SessionTimeout, 30*time.Minute)),
-		idle: make(chan struct{}),
+		idle:   make(chan struct{}),
+		follow: o.Follow, onLimit: o.OnLimit,
+	}
+	if h.onLimit == nil {
+		h.onLimit = func(string) {}
 	}
 	if h.logger == nil {
 		h.logger = slog.New(slog.DiscardHandler)
@@ -193,7 +208,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		requestID = rand.Text()
 		w.Header().Set(requestIDHeader, requestID)
 	}
-	a := newAnswer(w, requestID, h.silence, h.patience)
+	a := h.newAnswer(w, requestID)
 	if h.onRefuse != nil {
 		a.refused = func(code int64) { h.onRefuse(r, code) }
 	}
@@ -226,6 +241,7 @@ func (h *Handler) post(a *answer, r *http.Request) {
 	body, err := h.read(a, r)
 	if err != nil {
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+			h.onLimit("body")
 			a.refuse(http.StatusRequestEntityTooLarge, invalidRequest("the body is larger than %d bytes", h.maxBody))
 			return
 		}
@@ -241,6 +257,9 @@ func (h *Handler) post(a *answer, r *http.Request) {
 	if fault != nil {
 		a.refuse(http.StatusBadRequest, fault)
 		return
+	}
+	if h.follow != nil {
+		r = r.WithContext(h.follow(r.Context(), Message{Method: m.method, Name: m.name, Trace: m.trace}))
 	}
 	if fault := accepts(r, "application/json", "text/event-stream"); fault != nil {
 		a.refuse(http.StatusNotAcceptable, fault)

@@ -36,7 +36,8 @@ type message struct {
 	// token reports that the client asked for progress.
 	token bool
 	// log reports that the client asked for log messages.
-	log bool
+	log   bool
+	trace Trace // of _meta
 
 	// What the fast path needs. plain reports that the params hold nothing else than it reads.
 	plain        bool
@@ -281,6 +282,7 @@ func (m *message) readMeta(raw json.RawMessage) *rpcError {
 		m.token = true
 	}
 	_, m.log = meta[logLevelKey]
+	m.trace = traceOf(meta)
 	for key := range meta {
 		if strings.HasPrefix(key, protocolKeys) && !slices.Contains(plainMeta, key) {
 			m.plain = false

@@ -100,7 +100,7 @@ func writeError(w http.ResponseWriter, status int, id json.RawMessage, e *jsonrp
 }
 
 // withRequestID puts the request id into a message that is a JSON-RPC error, and leaves every other message as it is.
-// The SDK writes some errors by itself; what they say of its own types is not for strangers. The code is that of such an
+// The SDK writes some errors by itself; what they say of its own types is not for strangers. The code is that of the
 // error, and 0 for every other message.
 func withRequestID(message []byte, method, requestID string) (out []byte, code int64) {
 	if !bytes.Contains(message, []byte(`"error":{`)) {
@@ -118,10 +118,10 @@ func withRequestID(message []byte, method, requestID string) (out []byte, code i
 	}
 	var data map[string]any
 	if len(m.Error.Data) > 0 && json.Unmarshal(m.Error.Data, &data) != nil {
-		return message, 0
+		return message, m.Error.Code
 	}
 	if data["request_id"] == requestID {
-		return message, 0
+		return message, m.Error.Code
 	}
 	switch {
 	case m.Error.Code == 0 && m.Error.Message == context.Canceled.Error(): // the SDK gave up on the call before the tool did
@@ -136,7 +136,7 @@ func withRequestID(message []byte, method, requestID string) (out []byte, code i
 	}
 	raw, err := json.Marshal(m)
 	if err != nil {
-		return message, 0
+		return message, m.Error.Code
 	}
 	return raw, m.Error.Code
 }

@@ -32,11 +32,12 @@ type request struct {
 	id       string // the request id
 	identity *identity.Identity
 	answer   *answer
-	token    bool     // the client asked for progress
-	session  *session // nil in the modern era
-	begins   bool     // the request begins the session
-	early    *early   // a call that has begun already; nil for all others
-	leave    func()   // gives the id of a call in a session free; nil for all others
+	values   context.Context // what the request's context holds, without its end
+	token    bool            // the client asked for progress
+	session  *session        // nil in the modern era
+	begins   bool            // the request begins the session
+	early    *early          // a call that has begun already; nil for all others
+	leave    func()          // gives the id of a call in a session free; nil for all others
 }
 
 type requestKey struct{}
@@ -59,6 +60,7 @@ func (h *Handler) pass(a *answer, r *http.Request, next http.Handler, body []byt
 	}
 	if rq != nil {
 		rq.id, rq.identity, rq.answer = a.requestID, identity.FromContext(r.Context()), a
+		rq.values = context.WithoutCancel(r.Context())
 		nonce := rand.Text()
 		inner.Header.Set(requestHeader, nonce)
 		h.requests.Store(nonce, rq)
@@ -133,7 +135,7 @@ func (h *Handler) receive(next mcp.MethodHandler) mcp.MethodHandler {
 		if rq.leave != nil {
 			defer rq.leave()
 		}
-		ctx = identity.NewContext(ctx, rq.identity)
+		ctx = identity.NewContext(served{ctx, rq.values}, rq.identity)
 		ctx = context.WithValue(ctx, requestKey{}, rq)
 		rq.answer.keepAlive()
 		if rq.session != nil && !rq.begins {

@@ -15,6 +15,7 @@ import (
 func (h *Handler) listen(a *answer, r *http.Request, body []byte) {
 	key := identity.FromContext(r.Context()).Key()
 	if !h.subscriptions.enter(key) {
+		h.onLimit("sessions")
 		a.Header().Set("Retry-After", "60")
 		a.refuse(http.StatusServiceUnavailable, &rpcError{Code: codeServer, Message: "there are too many subscriptions; end one, or try again later"})
 		return

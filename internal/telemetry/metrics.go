@@ -105,7 +105,7 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second})
 }
 
-// SignIns makes reasons known to [Metrics.SignedIn].
+// SignIns makes reasons known to [Metrics.SignIn].
 func (m *Metrics) SignIns(reasons ...string) {
 	if m == nil {
 		return

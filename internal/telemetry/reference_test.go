@@ -68,7 +68,19 @@ func reference() string {
 
 const referenceHead = `# Metrics
 
-Made from the catalogue in ` + "`internal/telemetry`" + `; a test keeps this page and what the server answers with to it.
+` + "`serve`" + ` answers operators on an address of their own, once it is set:
+
+` + "```yaml" + `
+admin:
+  addr: 127.0.0.1:9464
+` + "```" + `
+
+` + "`/metrics`" + ` there has what Prometheus reads. ` + "`/debug/pprof/`" + ` has the profiles of the Go runtime:
+` + "`go tool pprof http://127.0.0.1:9464/debug/pprof/heap`" + `. Nobody signs in, so an address beyond this machine needs
+` + "`admin.expose`" + `; profiles answer callers on this machine alone even then. Requests must name the address by an IP address, by
+` + "`localhost`" + `, or by a name in ` + "`admin.allowed_hosts`" + `, and must not come from a web page. Without ` + "`admin.addr`" + ` nothing is counted.
+
+This table is made from the catalogue in ` + "`internal/telemetry`" + `; tests hold it and the server's answer against each other.
 
 | metric | kind | meaning | labels |
 |---|---|---|---|

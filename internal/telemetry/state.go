@@ -35,9 +35,9 @@ type SinkState struct {
 
 // PolicyState is what became of a policy file.
 type PolicyState struct {
-	Policy       string
-	Used, Wrong  uint64 // reloads
-	RefusedSince bool   // the file is wrong now
+	Policy      string
+	Used, Wrong uint64 // reloads
+	RefusedNow  bool   // the file is wrong, and an older one in use
 }
 
 // Read has read called whenever somebody reads the metrics.
@@ -98,7 +98,7 @@ func (r reader) Collect(to chan<- prometheus.Metric) {
 	for _, p := range s.Policies {
 		counter(policyReloads, float64(p.Used), p.Policy, "ok")
 		counter(policyReloads, float64(p.Wrong), p.Policy, "refused")
-		gauge(policyRefused, claim(p.RefusedSince), p.Policy)
+		gauge(policyRefused, claim(p.RefusedNow), p.Policy)
 	}
 }
 

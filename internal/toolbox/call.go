@@ -43,9 +43,7 @@ func (b *Box) Call(ctx context.Context, c *Call) (*mcp.CallToolResult, error) {
 	if trimmed := bytes.TrimSpace(arguments); len(trimmed) == 0 || bytes.Equal(trimmed, []byte("null")) {
 		arguments = json.RawMessage("{}")
 	}
-	d := b.decide(ctx, c.Name, t != nil, arguments)
-	b.tell(ctx, requestID, c.Name, t != nil, arguments, d)
-	record := b.entry(ctx, requestID, c.Name, t != nil, arguments, d)
+	d, record := b.judge(ctx, requestID, c.Name, t != nil, arguments)
 	unrecorded := record.decided(ctx)
 	if d.Effect != policy.Allow {
 		return nil, b.refusedTool(ctx, c.Name, d)
@@ -53,6 +51,7 @@ func (b *Box) Call(ctx context.Context, c *Call) (*mcp.CallToolResult, error) {
 	if unrecorded != nil {
 		return nil, unrecorded
 	}
+	ctx = record.begun(ctx)
 	result, size, err := b.call(ctx, t, requestID, arguments, c)
 	word := "ok"
 	switch {
@@ -111,9 +110,7 @@ func (b *Box) Read(ctx context.Context, uri, requestID string) ([]*mcp.ResourceC
 		requestID = rand.Text()
 	}
 	r := b.resourceAt(uri)
-	d := b.decide(ctx, uri, r != nil, nil)
-	b.tell(ctx, requestID, uri, r != nil, nil, d)
-	record := b.entry(ctx, requestID, uri, r != nil, nil, d)
+	d, record := b.judge(ctx, requestID, uri, r != nil, nil)
 	unrecorded := record.decided(ctx)
 	if d.Effect != policy.Allow {
 		return nil, b.refusedResource(ctx, uri, d)
@@ -121,6 +118,7 @@ func (b *Box) Read(ctx context.Context, uri, requestID string) ([]*mcp.ResourceC
 	if unrecorded != nil {
 		return nil, unrecorded
 	}
+	ctx = record.begun(ctx)
 	contents, size, err := b.read(ctx, r, requestID)
 	if err := record.ended(ctx, size, "ok", err); err != nil {
 		return nil, err

@@ -101,8 +101,7 @@ func (b *Box) AllowPrompt(ctx context.Context, name string, arguments json.RawMe
 	if d.Effect == policy.Allow {
 		return nil
 	}
-	b.tell(ctx, "", promptPrefix+name, known, arguments, d)
-	b.entry(ctx, "", promptPrefix+name, known, arguments, d).decided(ctx)
+	b.refusing(ctx, promptPrefix+name, known, arguments, d)
 	return b.refusedPrompt(ctx, name, d)
 }
 
@@ -129,9 +128,7 @@ func (b *Box) GetPrompt(ctx context.Context, g *Get) (*mcp.GetPromptResult, erro
 	if err != nil {
 		return nil, err
 	}
-	d := b.decide(ctx, operation, p != nil, arguments)
-	b.tell(ctx, requestID, operation, p != nil, arguments, d)
-	record := b.entry(ctx, requestID, operation, p != nil, arguments, d)
+	d, record := b.judge(ctx, requestID, operation, p != nil, arguments)
 	unrecorded := record.decided(ctx)
 	if d.Effect != policy.Allow {
 		return nil, b.refusedPrompt(ctx, g.Name, d)
@@ -139,6 +136,7 @@ func (b *Box) GetPrompt(ctx context.Context, g *Get) (*mcp.GetPromptResult, erro
 	if unrecorded != nil {
 		return nil, unrecorded
 	}
+	ctx = record.begun(ctx)
 	var result *mcp.GetPromptResult
 	size, err := b.work(ctx, operation, requestID, func(run context.Context) (size int64, err error) {
 		if err := p.lacks(g.Arguments); err != nil {
@@ -251,7 +249,7 @@ func (b *Box) completer(ctx context.Context, c Completing) (Complete, string, er
 	i := slices.IndexFunc(b.templates, func(t *template) bool { return t.Definition.URITemplate == c.Template })
 	d := b.decide(ctx, c.Template, i >= 0, nil)
 	if d.Effect != policy.Allow {
-		b.entry(ctx, "", c.Template, i >= 0, nil, d).decided(ctx)
+		b.refusing(ctx, c.Template, i >= 0, nil, d)
 		return nil, "", b.refusedResource(ctx, c.Template, d)
 	}
 	return b.templates[i].Complete, c.Template, nil

@@ -30,6 +30,31 @@ type entry struct {
 	since time.Time
 }
 
+// judge decides about a call that is then to be recorded, and begins its record.
+func (b *Box) judge(ctx context.Context, requestID, operation string, known bool, arguments json.RawMessage) (policy.Decision, *entry) {
+	var since time.Time
+	if b.observer != nil {
+		since = b.now()
+	}
+	d := b.decide(ctx, operation, known, arguments)
+	b.tell(ctx, requestID, operation, known, arguments, d)
+	n := b.entry(ctx, requestID, operation, known, arguments, d)
+	if b.observer != nil {
+		b.observer.Decided(ctx, Decided{Operation: n.event.Tool, Decision: n.event.Decision, Rule: n.event.Rule, Since: since})
+	}
+	return d, n
+}
+
+// refusing is judge where the decision was made already and lets nobody in.
+func (b *Box) refusing(ctx context.Context, operation string, known bool, arguments json.RawMessage, d policy.Decision) {
+	b.tell(ctx, "", operation, known, arguments, d)
+	n := b.entry(ctx, "", operation, known, arguments, d)
+	if b.observer != nil {
+		b.observer.Decided(ctx, Decided{Operation: n.event.Tool, Decision: n.event.Decision, Rule: n.event.Rule, Since: n.since})
+	}
+	n.decided(ctx) // it is refused in any case
+}
+
 // entry begins the record of a call. An operation that does not exist is a name somebody made up, and is left out.
 func (b *Box) entry(ctx context.Context, requestID, operation string, known bool, arguments json.RawMessage, d policy.Decision) *entry {
 	n := &entry{box: b, since: b.now()}
@@ -75,7 +100,8 @@ func (n *entry) decided(ctx context.Context) error {
 	if err := n.box.audit.Write(ctx, n.event); err != nil {
 		n.lost(ctx, err)
 		if n.event.Decision == audit.Allow {
-			n.write(ctx, audit.Outcome{Result: "not_recorded"}) // for the sinks that have the decision; the cause is known
+			n.write(ctx, audit.Outcome{Result: notRecorded}) // for the sinks that have the decision; the cause is known
+			n.tellEnd(ctx, notRecorded)
 		}
 		return fmt.Errorf("%w, so nothing was done; the request id is %s", ErrNotRecorded, n.event.RequestID)
 	}
@@ -84,19 +110,25 @@ func (n *entry) decided(ctx context.Context) error {
 
 // ended records what came of the call that was let in, and returns err, or why nobody may see its result.
 func (n *entry) ended(ctx context.Context, size int64, result string, err error) error {
-	if n.box.audit == nil {
-		return err
-	}
 	if err != nil {
 		size, result = 0, resultOf(err)
+	}
+	if n.box.audit == nil {
+		n.tellEnd(ctx, result)
+		return err
 	}
 	o := audit.Outcome{Result: result, Micros: n.box.now().Sub(n.since).Microseconds(), Bytes: size}
 	if lost := n.write(ctx, o); lost != nil {
 		n.lost(ctx, lost)
+		n.tellEnd(ctx, notRecorded)
 		return fmt.Errorf("%w, so the result of the call, which was made, is withheld; the request id is %s", ErrNotRecorded, n.event.RequestID)
 	}
+	n.tellEnd(ctx, result)
 	return err
 }
+
+// notRecorded is the outcome of a call that could not be recorded: it was not made, or its result was withheld.
+const notRecorded = "not_recorded"
 
 func (n *entry) write(ctx context.Context, o audit.Outcome) error {
 	e := n.event

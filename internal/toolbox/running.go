@@ -102,6 +102,13 @@ func (b *Box) Running() []Running {
 	return b.running.list()
 }
 
+// Count returns how many calls run now.
+func (b *Box) Count() int {
+	b.running.mu.Lock()
+	defer b.running.mu.Unlock()
+	return len(b.running.calls)
+}
+
 // returnTime is how long a cancelled call has to return before Drain goes on without it.
 const returnTime = 5 * time.Second
 

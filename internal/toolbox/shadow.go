@@ -35,6 +35,9 @@ func (b *Box) tell(ctx context.Context, requestID, operation string, known bool,
 	if would.Effect == d.Effect && (d.Effect != policy.NeedsScope || slices.Equal(would.Scopes, d.Scopes)) {
 		return
 	}
+	if b.observer != nil {
+		b.observer.ShadowDiffers()
+	}
 	b.logger.LogAttrs(ctx, slog.LevelInfo, "shadow policy differs", append(attrs, slog.String("would_be", would.Effect.String()),
 		slog.String("would_be_rule", would.Rule), slog.String("would_be_reason", would.Reason))...)
 }

@@ -13,6 +13,7 @@
 //	Template a family of resources                  template.go
 //	Prompt   messages for a model, completions      prompt.go
 //	Audit    what is recorded of both               record.go
+//	Observer who counts and traces calls             observe.go
 //	Shadow   what another policy would have said    shadow.go
 //	Running  what runs now; Drain ends it           running.go
 //	schema   arguments and output against schemas   schema.go
@@ -100,6 +101,7 @@ type Box struct {
 	running   running
 	audit     Audit
 	maxResult int64
+	observer  Observer // nil: nobody counts
 	now       func() time.Time
 	logger    *slog.Logger
 }
@@ -295,8 +297,7 @@ func (b *Box) AllowCall(ctx context.Context, name string, arguments json.RawMess
 	if d.Effect == policy.Allow {
 		return nil
 	}
-	b.tell(ctx, "", name, known, arguments, d)
-	b.entry(ctx, "", name, known, arguments, d).decided(ctx) // it is refused in any case
+	b.refusing(ctx, name, known, arguments, d)
 	return b.refusedTool(ctx, name, d)
 }
 
@@ -307,8 +308,7 @@ func (b *Box) AllowResource(ctx context.Context, uri string) error {
 	if d.Effect == policy.Allow {
 		return nil
 	}
-	b.tell(ctx, "", uri, known, nil, d)
-	b.entry(ctx, "", uri, known, nil, d).decided(ctx)
+	b.refusing(ctx, uri, known, nil, d)
 	return b.refusedResource(ctx, uri, d)
 }
 
