@@ -11,6 +11,8 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/fastmcp-auth/fastmcp-auth/internal/strictjson"
 )
 
 // maxID is how many bytes a JSON-RPC id or a progress token may have.
@@ -77,24 +79,30 @@ var (
 type members map[string]json.RawMessage
 
 // read reads an object of the protocol: no two keys differ only by case, none looks like a key that means something.
-func (s *scanner) read(where string, known []string) (members, error) {
+func read(s *strictjson.Scanner, where string, known []string) (members, error) {
 	found := members{}
-	var folded keys
-	err := s.object(func(key string, value []byte) error {
+	var folded strictjson.Keys
+	err := s.Object(func(key string, value []byte) error {
 		if !slices.Contains(known, key) {
 			for _, k := range known {
 				if strings.EqualFold(key, k) {
-					return s.fail("%s has the key %q, which looks like %q", where, clip(key), k)
+					return s.Fail("%s has the key %q, which looks like %q", where, strictjson.Clip(key), k)
 				}
 			}
 		}
-		if !folded.add(fold(key)) {
-			return s.fail("%s has two keys that differ only by case: %q", where, clip(key))
+		if !folded.Add(fold(key)) {
+			return s.Fail("%s has two keys that differ only by case: %q", where, strictjson.Clip(key))
 		}
 		found[key] = value
 		return nil
 	})
 	return found, err
+}
+
+// reading is read of an object that was passed over before.
+func reading(raw []byte, where string, known []string) (members, error) {
+	s := strictjson.On(raw, spelled)
+	return read(&s, where, known)
 }
 
 // fold maps keys that strings.EqualFold takes for equal to one string.
@@ -129,22 +137,22 @@ func parse(body []byte) (*message, *rpcError) {
 	if !utf8.Valid(body) {
 		return nil, &rpcError{Code: jsonrpc.CodeParseError, Message: "the body is not valid UTF-8"}
 	}
-	s := &scanner{b: body}
-	switch s.peek() {
+	s := strictjson.On(body, spelled)
+	switch s.Peek() {
 	case '{':
 	case '[':
 		return nil, invalidRequest("batches are not supported; send one message in each request")
 	case 0:
-		if s.i == len(s.b) {
+		if s.Empty() {
 			return nil, invalidRequest("the body is empty")
 		}
 		fallthrough
 	default:
 		return nil, &rpcError{Code: jsonrpc.CodeParseError, Message: "the body is not a JSON object"}
 	}
-	top, err := s.read("the message", messageKeys)
+	top, err := read(&s, "the message", messageKeys)
 	if err == nil {
-		err = s.end()
+		err = s.End()
 	}
 	if err != nil {
 		return nil, &rpcError{Code: jsonrpc.CodeParseError, Message: "the body is not the JSON of one message: " + said(err)}
@@ -198,7 +206,7 @@ func (m *message) readParams(raw json.RawMessage) *rpcError {
 		return invalidParams("the params of %s must be an object", clip(m.method))
 	}
 	m.params = true
-	params, err := (&scanner{b: raw}).read("the params", paramsKeys)
+	params, err := reading(raw, "the params", paramsKeys)
 	if err != nil {
 		return invalidParams("the params of %s are not right: %s", clip(m.method), said(err))
 	}
@@ -255,7 +263,7 @@ func (m *message) readMeta(raw json.RawMessage) *rpcError {
 	if raw[0] != '{' {
 		return invalidParams(`"_meta" must be an object`)
 	}
-	meta, err := (&scanner{b: raw}).read("_meta", metaKeys)
+	meta, err := reading(raw, "_meta", metaKeys)
 	if err != nil {
 		return invalidParams("the _meta of %s is not right: %s", clip(m.method), said(err))
 	}
@@ -305,7 +313,7 @@ func isID(raw json.RawMessage) bool {
 
 // said returns what a syntax error says, without wrapping.
 func said(err error) string {
-	var syntax *syntaxError
+	var syntax *strictjson.SyntaxError
 	if errors.As(err, &syntax) {
 		return syntax.Error()
 	}

@@ -33,7 +33,7 @@ func readNotifications(raw json.RawMessage) *rpcError {
 	if raw == nil || raw[0] != '{' {
 		return invalidParams(`subscriptions/listen needs the object "notifications" in its params`)
 	}
-	notifications, err := (&scanner{b: raw}).read("notifications", notificationKeys)
+	notifications, err := reading(raw, "notifications", notificationKeys)
 	if err != nil {
 		return invalidParams("the notifications of subscriptions/listen are not right: %s", said(err))
 	}
@@ -54,7 +54,7 @@ func (m *message) readRef(raw json.RawMessage) *rpcError {
 	if raw == nil || raw[0] != '{' {
 		return invalidParams(`completion/complete needs the object "ref" in its params`)
 	}
-	ref, err := (&scanner{b: raw}).read("ref", refKeys)
+	ref, err := reading(raw, "ref", refKeys)
 	if err != nil {
 		return invalidParams("the ref of %s is not right: %s", m.method, said(err))
 	}
