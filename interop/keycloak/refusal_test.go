@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -24,10 +26,10 @@ func TestTokensAreRefused(t *testing.T) {
 		reason bearer.Reason
 		cause  string
 	}{
-		{"RS-10 a token without the server's audience, since no scope with the mapper was asked for", w.programToken(t, "program", ""), bearer.ReasonAudience, `aud ["account"]`},
-		{"RS-10 a lightweight token, which leaves the audience out", w.programToken(t, "lightweight-program", "execute"), bearer.ReasonAudience, "no aud"},
-		{"an ID token, which is for the client", person.IDToken, bearer.ReasonAudience, `aud ["mcp-client"]`},
-		{"a refresh token, which is Keycloak's own and symmetric", person.RefreshToken, bearer.ReasonAlgorithm, `alg "HS512"`},
+		{"RS-9 RS-10 a token without the server's audience, since no scope with the mapper was asked for", w.programToken(t, "program", ""), bearer.ReasonAudience, `aud ["account"]`},
+		{"RS-9 RS-10 a lightweight token, which leaves the audience out", w.programToken(t, "lightweight-program", "execute"), bearer.ReasonAudience, "no aud"},
+		{"attack 25 an ID token, which is for the client", person.IDToken, bearer.ReasonAudience, `aud ["mcp-client"]`},
+		{"attack 25 a refresh token, which is Keycloak's own and symmetric", person.RefreshToken, bearer.ReasonAlgorithm, `alg "HS512"`},
 		{"an access token with another signature", spoilt(person.AccessToken), bearer.ReasonSignature, "kid "},
 		{"a token of the realm master", w.masterToken(t), bearer.ReasonIssuer, "/realms/master"},
 	} {
@@ -44,6 +46,34 @@ func TestAnIDTokenForTheServerIsRefused(t *testing.T) {
 	_, err := guard.Verify(within(t), token)
 	if bearer.ReasonOf(err) != bearer.ReasonType || !strings.Contains(causes(err), `claim typ is "ID"`) {
 		t.Errorf("got %v, want type", err)
+	}
+}
+
+// Two servers may trust one realm. A token for one of them is none for the other, whatever it may do there.
+func TestRS9_ATokenForAnotherServerOfTheRealmIsRefused(t *testing.T) {
+	w := keycloak(t)
+	token := w.byDevice(t, "person", "openid execute").AccessToken
+	w.server.allows(t, token, "reverse_tool")
+	other := w.serverFor(t, "https://other.example.com/mcp")
+	other.refuses(t, token, bearer.ReasonAudience, w.Audience)
+}
+
+// A rule may ask for a role of Keycloak's: it lets in who has the role, whatever others may ask for by scope.
+func TestARoleOpensToItsPeopleOnly(t *testing.T) {
+	w := keycloak(t)
+	rules := filepath.Join(t.TempDir(), "policy.yaml")
+	if err := os.WriteFile(rules, []byte(`rules:
+  - name: converters
+    tools: [convert_time]
+    roles: [converter]
+`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := w.anotherServer(t, "--policy-file", rules)
+	s.allows(t, w.byDevice(t, "converter", "openid execute").AccessToken, "convert_time")
+	r := s.call(t, w.byDevice(t, "person", "openid execute").AccessToken, "convert_time")
+	if r.status != http.StatusBadRequest || !strings.Contains(r.body, "unknown tool") {
+		t.Errorf("a person without the role is answered %d %s", r.status, r.body)
 	}
 }
 
@@ -135,9 +165,15 @@ func TestKeycloakRefusesStrangersThatRegister(t *testing.T) {
 // anotherServer trusts the same realm and the same audience, with settings of its own.
 func (w *world) anotherServer(t *testing.T, flags ...string) *server {
 	t.Helper()
+	return w.serverFor(t, w.Audience, flags...)
+}
+
+// serverFor trusts the same realm, for tokens of this audience.
+func (w *world) serverFor(t *testing.T, audience string, flags ...string) *server {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	s, err := serve(ctx, w.scratch, append([]string{"--provider-issuer", w.Issuer, "--provider-audience", w.Audience}, flags...)...)
+	s, err := serve(ctx, w.scratch, append([]string{"--provider-issuer", w.Issuer, "--provider-audience", audience}, flags...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
