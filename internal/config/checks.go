@@ -256,3 +256,26 @@ func scopePrefix(raw string) string {
 	}
 	return ""
 }
+
+// resourceParameter wants a word, or an absolute URI without a fragment (RFC 8707, section 2).
+func resourceParameter(raw string) string {
+	switch raw {
+	case "auto", "send", "omit":
+		return ""
+	}
+	u, err := url.Parse(raw)
+	if err != nil || !u.IsAbs() || strings.Contains(raw, "#") || printable(raw) != "" {
+		return show(raw) + " is neither auto, send nor omit, nor an absolute URI without a fragment"
+	}
+	return ""
+}
+
+// serverName wants what stands for a server in servers: no URL, host or path.
+func serverName(raw string) string {
+	for _, c := range raw {
+		if c != '-' && c != '_' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
+			return show(raw) + " is no name for a server; use letters, digits, - and _"
+		}
+	}
+	return ""
+}

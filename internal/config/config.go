@@ -14,6 +14,7 @@
 //	faults.go     all that is wrong, by the names that were typed
 //	explain.go    each value and where it came from
 //	providers.go  the identity providers the settings describe
+//	servers.go    the servers that are called by name
 //	terminal.go   NO_COLOR, CI and TERM, which are no settings
 //	systemd.go    NOTIFY_SOCKET, which is none either
 package config
@@ -79,10 +80,14 @@ type Settings struct {
 	IDP            DevProvider    `koanf:"idp"`
 	Server         string         `koanf:"server"`
 	CAFile         string         `koanf:"ca_file"`
-	NoInput        bool           `koanf:"no_input"` // true in CI, too
+	NoInput        bool           `koanf:"no_input"`  // true in CI, too
+	StoreDir       string         `koanf:"store_dir"` // empty: the usual one
+	Insecure       bool           `koanf:"insecure_storage"`
 	Client         Client         `koanf:"client"`
 
-	rows []Row
+	rows    []Row
+	servers map[string]layer // by name
+	loader  *loader
 }
 
 // TLS names the files of the server's certificate. Both are set, or none.
@@ -208,12 +213,6 @@ type DevProvider struct {
 	Expose    bool   `koanf:"expose"`    // may listen off loopback
 }
 
-// Client is who calls a server, to its authorization server.
-type Client struct {
-	ID     string   `koanf:"id"`     // empty: it registers itself
-	Scopes []string `koanf:"scopes"` // empty: those that the server asks for
-}
-
 // StartsDevProvider reports that no provider was named, or the development one without an issuer, so that the server
 // starts one beside itself.
 func (s *Settings) StartsDevProvider() bool {
@@ -240,7 +239,7 @@ func Load(src Source) (*Settings, error) {
 	if len(l.faults.List) > 0 {
 		return nil, &l.faults
 	}
-	s.rows = l.rows()
+	s.rows, s.servers, s.loader = l.rows(), l.servers, l
 	return s, nil
 }
 
@@ -262,6 +261,7 @@ type loader struct {
 	origins map[string]said // by key, the place that won
 	refused map[string]bool // keys with a value that could not be read, of which nothing more is said
 	old     []variable      // the legacy names that count
+	servers map[string]layer
 }
 
 const fromDefault = "default"

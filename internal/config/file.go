@@ -181,6 +181,8 @@ func (r *fileReader) section(key string, n *yaml.Node) {
 		full := join(key, name)
 		d := byKey(full)
 		switch {
+		case full == serversKey:
+			r.servers(value)
 		case strings.Contains(name, ".") && d != nil:
 			r.fault(at, full, "is written with dots; write each part as a key of its own, one below the other")
 		case strings.Contains(name, ".") || d == nil && !isSection(full):
@@ -213,6 +215,9 @@ func isSection(key string) bool {
 // nearKey is what may have been meant by name in section: a key like it there, or one of that very name elsewhere.
 func nearKey(section, name string) string {
 	below := []string{}
+	if section == "" {
+		below = append(below, serversKey)
+	}
 	for i := range table {
 		rest, found := table[i].key, true
 		if section != "" {

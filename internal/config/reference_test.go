@@ -38,6 +38,7 @@ func reference() string {
 	b.WriteString("\n## Who may call, and what is recorded\n\n")
 	writeTable(&b, whileRunning)
 	b.WriteString("\n## How servers are called\n\n")
+	b.WriteString(referenceCalling)
 	writeTable(&b, whenCalling)
 	b.WriteString(referenceTail)
 	return b.String()
@@ -144,6 +145,27 @@ is expanded: a ` + "`$NAME`" + ` outside of single quotes is refused. Variables 
 of the process is never changed.
 `
 
+const referenceCalling = `These are for ` + "`login`, `call`" + ` and every other command that calls a server. The file can name servers and say for each of them
+what differs: ` + "`url`, `ca_file`" + `, and everything that begins with ` + "`client`" + `. What stands there counts more than the same setting
+outside of it, and less than the environment and a flag. It counts whether the server is called by its name or by its URL.
+
+` + "```yaml" + `
+servers:
+  tools:
+    url: https://mcp.example.com/mcp
+    client:
+      id: my-client
+      issuer: https://sso.example.com/realms/main
+      scopes: [execute]
+  partner:
+    url: https://partner.example.org/mcp
+    ca_file: partner-ca.pem
+` + "```" + `
+
+A proxy is taken from ` + "`HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`" + `, as everywhere.
+
+`
+
 const referenceTail = `
 ## What settings ask of each other
 
@@ -161,6 +183,10 @@ const referenceTail = `
 - A provider's setting that its kind does not use is refused.
 - ` + "`no_auth`" + ` beyond this machine needs ` + "`force_no_auth`" + `. A provider that is configured beside it is not used.
 - ` + "`tls.cert`" + ` and ` + "`tls.key`" + ` belong together, and so do the parts of ` + "`provider.introspection`" + `.
+- A client has one proof: ` + "`client.secret`, `client.secret_file`, `client.key_file` or `client.platform`" + `. With one it needs ` + "`client.id`" + `
+  and ` + "`client.issuer`" + `, so that the proof goes nowhere else.
+- ` + "`client.flow`" + ` needs what it signs in with: ` + "`credentials`" + ` a proof or ` + "`client.token_file`, `workload`" + ` a ` + "`client.token_file` or `client.platform`" + `,
+  ` + "`exchange`" + ` a ` + "`client.token_file`, `enterprise`" + ` that and ` + "`client.enterprise`" + `.
 - ` + "`fastmcp-auth demo`" + ` uses its own development provider, whatever provider is configured.
 
 ## Names of the earlier demonstration

@@ -52,7 +52,7 @@ func (l *loader) complete(s *Settings) {
 	if ci := l.environ()["CI"].value; ci != "" && ci != "false" && ci != "0" {
 		s.NoInput = true
 	}
-	for _, path := range []*string{&s.Policy.File, &s.Policy.Shadow, &s.CAFile} {
+	for _, path := range []*string{&s.Policy.File, &s.Policy.Shadow, &s.CAFile, &s.StoreDir} {
 		if *path != "" {
 			*path = l.inDir(*path)
 		}
@@ -87,7 +87,7 @@ func (l *loader) secretFile(key, path string) Secret {
 func (l *loader) check(s *Settings) {
 	switch l.src.Command {
 	case Call:
-		l.checkCA(s)
+		l.checkCA(s.CAFile)
 		return
 	case IDP:
 		l.checkIDP(s)
@@ -99,7 +99,7 @@ func (l *loader) check(s *Settings) {
 		}
 		return
 	}
-	l.checkCA(s)
+	l.checkCA(s.CAFile)
 	l.checkIDP(s)
 	l.checkTLS(s)
 	l.checkTools(s)
@@ -166,16 +166,16 @@ func (l *loader) checkTools(s *Settings) {
 }
 
 // checkCA wants a file of certificates.
-func (l *loader) checkCA(s *Settings) {
-	if s.CAFile == "" {
+func (l *loader) checkCA(path string) {
+	if path == "" {
 		return
 	}
-	body, err := readFile(s.CAFile, maxFile)
+	body, err := readFile(path, maxFile)
 	switch {
 	case err != nil:
-		l.blame("ca_file", "%s %v", s.CAFile, err)
+		l.blame("ca_file", "%s %v", path, err)
 	case !x509.NewCertPool().AppendCertsFromPEM(body):
-		l.blame("ca_file", "%s holds no certificate as PEM", s.CAFile)
+		l.blame("ca_file", "%s holds no certificate as PEM", path)
 	}
 }
 

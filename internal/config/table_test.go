@@ -82,6 +82,8 @@ func TestEverySettingCanBeSaidEverywhere(t *testing.T) {
 		"allowed_origins": "https://a.example", "provider.issuer": "https://a.example", "idp.issuer": "https://a.example",
 		"provider.introspection.url": "https://a.example/i?x=1", "provider.tenant": guid, "provider.tenants": guid + "," + other,
 		"provider.domain": "a.example", "admin.addr": "127.0.0.1:3", "admin.allowed_hosts": "one.example", "audit.syslog": "udp://127.0.0.1:514",
+		"client.issuer": "https://a.example", "client.document_url": "https://a.example/client", "client.resource": "api://app",
+		"client.enterprise.issuer": "https://a.example", "client.enterprise.token_endpoint": "https://a.example/token",
 	}
 	for i := range table {
 		d := &table[i]
