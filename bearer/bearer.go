@@ -9,7 +9,7 @@
 // the signature, then reads the identity. A refusal is an [*Error] with a [Reason]; one function writes it.
 //
 //	settings, and their faults             bearer.go config.go
-//	from request to handler                protect.go
+//	from request to handler                protect.go sdk.go
 //	what a refusal says                    error.go refuse.go
 //	protected resource metadata, RFC 9728  metadata.go
 //	from token to identity                 verify.go token.go claims.go json.go
@@ -102,6 +102,7 @@ type Guard struct {
 	document  []byte   // the metadata
 	cache     *cache
 	opaque    []*describer
+	callers   callers
 }
 
 // provider is one of the providers with what New has resolved.
@@ -114,7 +115,7 @@ type provider struct {
 // New makes a guard. It returns every fault of the settings at once, each with the name of its field. It opens no
 // connection and starts nothing.
 func New(cfg Config) (*Guard, error) {
-	g := &Guard{cfg: cfg}
+	g := &Guard{cfg: cfg, callers: newCallers()}
 	if err := g.configure(); err != nil {
 		return nil, err
 	}

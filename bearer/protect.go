@@ -2,7 +2,6 @@ package bearer
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"maps"
@@ -11,9 +10,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/modelcontextprotocol/go-sdk/auth"
 
 	"github.com/fastmcp-auth/fastmcp-auth/identity"
 )
@@ -27,12 +23,6 @@ const maxForm = 64 << 10 // bytes of a form in which a stray token is looked for
 // For handlers of the official MCP SDK the caller is also there as auth.TokenInfoFromContext with UserID set to the
 // identity's Key, which binds the SDK's sessions to their user.
 func (g *Guard) Protect(h http.Handler) http.Handler {
-	// The verifier trusts what Verify has put into the context; expiry was checked by this guard's clock, with its leeway.
-	bind := auth.RequireBearerToken(tokenInfo, &auth.RequireBearerTokenOptions{ClockSkew: 100 * 365 * 24 * time.Hour})
-	bound := bind(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		delete(r.Header, "Authorization")
-		h.ServeHTTP(w, r)
-	}))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, refused := credential(r)
 		if refused != nil {
@@ -44,15 +34,12 @@ func (g *Guard) Protect(h http.Handler) http.Handler {
 			g.Refuse(w, r, err)
 			return
 		}
-		bare := r.WithContext(identity.NewContext(r.Context(), id))
+		bare := r.WithContext(g.callers.context(r.Context(), id))
 		bare.Header = maps.Clone(r.Header)
-		bare.Header["Authorization"] = verified
-		bound.ServeHTTP(w, bare)
+		delete(bare.Header, "Authorization")
+		h.ServeHTTP(w, bare)
 	})
 }
-
-// verified stands in for the token where the SDK wants to see one.
-var verified = []string{"Bearer verified"}
 
 // Require is [Guard.Protect] for a handler that needs all of scopes. A token without one of them is answered by
 // [Guard.InsufficientScope]. Scopes are a person's consent; tokens that programs get in their own name may carry roles
@@ -66,15 +53,6 @@ func (g *Guard) Require(h http.Handler, scopes ...string) http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	}))
-}
-
-// tokenInfo tells the SDK who was verified.
-func tokenInfo(ctx context.Context, _ string, _ *http.Request) (*auth.TokenInfo, error) {
-	id := identity.FromContext(ctx)
-	if id == nil {
-		return nil, errors.New("nobody was verified")
-	}
-	return &auth.TokenInfo{Scopes: id.Scopes, Expiration: id.Expiry, UserID: id.Key()}, nil
 }
 
 // credential takes the one bearer token from the request (RFC 6750, section 2.1).

@@ -47,6 +47,24 @@ func TestProtectPassesTheIdentityOn(t *testing.T) {
 	}
 }
 
+func TestTheSDKIsToldOfTheSameCallerByAll(t *testing.T) {
+	i := newIssuer(t)
+	g := guardFor(t, i, nil)
+	h := g.Protect(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		deeper := context.WithValue(r.Context(), t, "a value of the handler's own")
+		if first, second := auth.TokenInfoFromContext(r.Context()), auth.TokenInfoFromContext(deeper); first == nil || first != second {
+			t.Errorf("told of %v, then of %v", first, second)
+		}
+		if deeper.Value(t) != "a value of the handler's own" || deeper.Value("nothing") != nil {
+			t.Error("other values of the context are lost")
+		}
+	}))
+	h.ServeHTTP(httptest.NewRecorder(), request(sign(t, i.good(), signer{})))
+	if auth.TokenInfoFromContext(context.Background()) != nil {
+		t.Error("somebody is told of outside of a request")
+	}
+}
+
 func TestRequests(t *testing.T) {
 	i := newIssuer(t)
 	g := guardFor(t, i, nil)
