@@ -64,7 +64,7 @@ type requestHandler struct {
 // Handle writes r.
 func (h *requestHandler) Handle(ctx context.Context, r slog.Record) error {
 	id := RequestIDFrom(ctx)
-	if id == "" {
+	if id == "" || h.outer == nil && named(r) {
 		return h.Handler.Handle(ctx, r)
 	}
 	attr := slog.String("request_id", id)
@@ -78,6 +78,16 @@ func (h *requestHandler) Handle(ctx context.Context, r slog.Record) error {
 		inner = open(inner)
 	}
 	return inner.Handle(ctx, r)
+}
+
+// named reports whether a line says by itself which request it belongs to. Within a session that may be another one than
+// the context's.
+func named(r slog.Record) (is bool) {
+	r.Attrs(func(a slog.Attr) bool {
+		is = a.Key == "request_id"
+		return !is
+	})
+	return is
 }
 
 // WithAttrs returns a handler that adds attrs to every line.

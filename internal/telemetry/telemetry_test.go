@@ -192,6 +192,15 @@ func TestAutoIsJSONWhereThereIsNoTerminal(t *testing.T) {
 	}
 }
 
+func TestALineThatNamesItsRequestKeepsThatName(t *testing.T) {
+	ctx := context.WithValue(context.Background(), requestKey{}, "of-the-session")
+	var out bytes.Buffer
+	Logger(&out, "info", "json").InfoContext(ctx, "m", "request_id", "of-the-call")
+	if strings.Count(out.String(), "request_id") != 1 || !strings.Contains(out.String(), `"request_id":"of-the-call"`) {
+		t.Errorf("got %s", out.String())
+	}
+}
+
 func TestTheRequestIDStandsOutsideOfGroups(t *testing.T) {
 	ctx := context.WithValue(context.Background(), requestKey{}, "the-id")
 	for _, tt := range []struct {
