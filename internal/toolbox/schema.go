@@ -86,6 +86,9 @@ func saysNothing(s jsonschema.Schema) bool {
 // problems says what of value does not fit. The faults of each member of an object are named in words; what remains is
 // left to the schema library.
 func (s *schema) problems(value json.RawMessage) []Problem {
+	if s.plain && s.fits(value) {
+		return nil
+	}
 	var v any
 	if err := json.Unmarshal(value, &v); err != nil {
 		return []Problem{{Message: "they are not JSON"}}
