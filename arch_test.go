@@ -45,12 +45,15 @@ var plan = map[string][]string{
 	"devidp":              {"idp", "oauth"},
 
 	// the calling half
-	"internal/doctor":    {"client", "client/signin", "oauth", "idp", "advice"},
-	"internal/tui":       {},
-	"internal/arguments": {"internal/nearest"},
-	"client":             {"client/signin", "oauth"},
-	"client/signin":      {"oauth"},
-	"client/tokencache":  {"client/signin"},
+	"internal/tui":           {},
+	"internal/arguments":     {"internal/nearest"},
+	"client":                 {"client/signin", "oauth"},
+	"client/signin":          {"client/signin/dpop", "idp", "oauth"},
+	"client/signin/dpop":     {},
+	"client/signin/opener":   {},
+	"client/signin/workload": {"client/signin"},
+	"internal/doctor":        {"client", "client/signin", "oauth", "idp", "advice"},
+	"client/tokencache":      {"client/signin"},
 
 	// the ground floor
 	"idp":      {"identity", "oauth"},

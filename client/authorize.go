@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,25 +20,31 @@ import (
 const (
 	signInTimeout = 30 * time.Second // for one request to an authorization server
 	maxResponse   = 32 << 20         // bytes of an answer that is not a stream
+	maxAttempts   = 6                // at one request, whatever the server asks for
+	maxStepUps    = 3                // for one operation, as long as a session lasts (C-20)
+	maxOperations = 1000             // whose step-ups are counted
 )
 
-// authorizer is the round tripper between the protocol layer and the network. It adds the token, and turns a 401 into
-// a sign-in and the same request once more.
+// authorizer is the round tripper between the protocol layer and the network. It adds the token, turns a 401 into a
+// sign-in and a 403 for want of scope into a step-up, and sends the same request once more.
 //
 // The SDK has an authorization handler of its own. It is not used: it falls back to "the server is its own
 // authorization server" when the metadata fails its checks, and compares issuers with a tolerated slash.
 type authorizer struct {
-	server string // the only URL that a token goes to
-	base   http.RoundTripper
-	signIn SignIn
-	hear   func(report) // of progress
+	server   string // the only URL that a token goes to
+	base     http.RoundTripper
+	signIn   SignIn
+	unlisted bool         // a server without metadata is its own authorization server (2025-03-26)
+	hear     func(report) // of progress; nil means that nobody listens
 
 	mu         sync.Mutex
 	source     oauth2.TokenSource
-	generation int     // counts sign-ins, so that a late 401 does not start another
-	flight     *flight // the sign-in that is under way, or nil
-	connecting bool    // no second sign-in after one that went wrong
-	failed     error   // what went wrong while connecting
+	generation int            // counts sign-ins, so that a late 401 does not start another
+	flight     *flight        // the sign-in that is under way, or nil
+	connecting bool           // no second sign-in after one that went wrong
+	failed     error          // what went wrong while connecting
+	stepUps    map[string]int // by operation
+	nonce      string         // the server's last, for proofs of possession (RFC 9449, section 9)
 }
 
 // flight is one sign-in that several requests may wait for.
@@ -56,7 +61,8 @@ func newAuthorizer(server string, o Options) (*authorizer, error) {
 	if (o.SignIn != nil || o.Token != nil) && u.Scheme == "http" && !isLoopback(u) {
 		return nil, fmt.Errorf("client: server %q: tokens go over https only, except on this machine", server)
 	}
-	a := &authorizer{server: u.String(), base: http.DefaultTransport, signIn: o.SignIn, source: o.Token, connecting: true}
+	a := &authorizer{server: u.String(), base: http.DefaultTransport, signIn: o.SignIn, source: o.Token, unlisted: o.AssumeIssuer,
+		connecting: true, stepUps: map[string]int{}}
 	if o.HTTPClient != nil && o.HTTPClient.Transport != nil {
 		a.base = o.HTTPClient.Transport
 	}
@@ -78,80 +84,103 @@ func (a *authorizer) current() (source oauth2.TokenSource, generation int) {
 }
 
 // RoundTrip sends req with a token, if there is one. It signs in for requests that somebody waits for, so not for
-// notifications: a call that was given up must not ask anybody to sign in.
+// notifications: a call that was given up must not ask anybody to sign in. It signs in once, and steps up once.
 func (a *authorizer) RoundTrip(req *http.Request) (*http.Response, error) {
 	// C-18: whatever led elsewhere, no token goes along.
 	if req.URL.String() != a.server {
 		closeBody(req)
 		return nil, &refusal{&RedirectError{From: a.server, To: req.URL.String()}}
 	}
-	source, generation := a.current()
-	token, err := bearer(req.Context(), source)
-	if errors.Is(err, ErrSignInNeeded) && a.signIn != nil {
-		token, err = "", nil // the 401 to come starts a sign-in
+	m := messageOf(req)
+	asked := map[bool]bool{} // what this request has led to: a sign-in, a step-up
+	for range maxAttempts {
+		source, generation := a.current()
+		t, err := credentialOf(req.Context(), source)
+		if errors.Is(err, ErrSignInNeeded) && a.signIn != nil {
+			t, err = credential{}, nil // the 401 to come starts a sign-in
+		}
+		if err != nil {
+			closeBody(req)
+			return nil, &refusal{fmt.Errorf("client: get a token for %s: %w", a.server, err)}
+		}
+		resp, err := a.sendProven(req, t)
+		if err != nil {
+			return nil, err
+		}
+		d := a.demandOf(resp, t)
+		if d == nil || req.Method != http.MethodPost {
+			return resp, nil // a stream or the end of a session: the protocol layer goes on without it
+		}
+		discard(resp)
+		if a.signIn == nil || !m.isCall() || asked[d.stepUp] {
+			return nil, a.fail(d.err)
+		}
+		flew, err := a.authorize(req.Context(), generation, t.token, d, m.operation())
+		if err != nil {
+			return nil, a.fail(err)
+		}
+		asked[d.stepUp] = flew
 	}
-	if err != nil {
-		closeBody(req)
-		return nil, &refusal{fmt.Errorf("client: get a token for %s: %w", a.server, err)}
-	}
-	resp, err := a.send(req, req.Body, token)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusUnauthorized {
-		return a.checked(resp)
-	}
-	challenge := challengeOf(resp)
-	if req.Method != http.MethodPost {
-		return resp, nil // a stream or the end of a session: the protocol layer goes on without it
-	}
-	discard(resp)
-	if a.signIn == nil || !isCall(req) {
-		return nil, a.fail(&UnauthorizedError{Server: a.server, Challenge: challenge, Refused: token != ""})
-	}
-	if err := a.authorize(req.Context(), generation, token, challenge); err != nil {
-		return nil, a.fail(err)
-	}
-	return a.again(req)
+	return nil, a.fail(fmt.Errorf("client: %s asks for another token again and again", a.server))
 }
 
-// again sends req once more with what the sign-in brought.
-func (a *authorizer) again(req *http.Request) (*http.Response, error) {
-	body, err := req.GetBody()
-	if err != nil {
-		return nil, err
+// sendProven sends req, and once more where the server wants its nonce in the proof of possession (RFC 9449, section 9).
+func (a *authorizer) sendProven(req *http.Request, t credential) (*http.Response, error) {
+	nonce := a.lastNonce()
+	resp, err := a.send(req, t, nonce)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized || !t.bound() || a.lastNonce() == nonce {
+		return resp, err
 	}
-	source, _ := a.current()
-	token, err := bearer(req.Context(), source)
-	if err != nil {
-		return nil, a.fail(fmt.Errorf("client: get a token for %s: %w", a.server, err))
+	if c := challengeOf(resp); c == nil || c.Error != codeUseNonce {
+		return resp, nil
 	}
-	resp, err := a.send(req, body, token)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode == http.StatusUnauthorized {
-		discard(resp)
-		return nil, a.fail(&UnauthorizedError{Server: a.server, Challenge: challengeOf(resp), Refused: true})
-	}
-	return a.checked(resp)
+	discard(resp)
+	return a.send(req, t, a.lastNonce())
+}
+
+const codeUseNonce = "use_dpop_nonce" // RFC 9449, section 9
+
+func (a *authorizer) lastNonce() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.nonce
 }
 
 // send puts the token where it belongs, and nowhere else (C-18), and bounds the answer.
-func (a *authorizer) send(req *http.Request, body io.ReadCloser, token signin.Secret) (*http.Response, error) {
+func (a *authorizer) send(req *http.Request, t credential, nonce string) (*http.Response, error) {
 	r := req.Clone(req.Context())
-	r.Body = body
+	if req.GetBody != nil {
+		body, err := req.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		r.Body = body
+		closeBody(req)
+	}
 	r.Header.Del("Authorization")
-	if token != "" {
-		r.Header.Set("Authorization", "Bearer "+string(token))
+	r.Header.Del("DPoP")
+	if t.token != "" {
+		r.Header.Set("Authorization", t.scheme+" "+string(t.token))
+	}
+	if t.bound() {
+		proof, err := t.prover.Proof(r.Method, a.server, string(t.token), nonce)
+		if err != nil {
+			return nil, &refusal{fmt.Errorf("client: %w", err)}
+		}
+		r.Header.Set("DPoP", proof)
 	}
 	resp, err := a.base.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
+	if n := resp.Header.Get("DPoP-Nonce"); n != "" && len(n) <= maxQuoted {
+		a.mu.Lock()
+		a.nonce = n
+		a.mu.Unlock()
+	}
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if media == "text/event-stream" {
-		resp.Body = &reportReader{ReadCloser: resp.Body, hear: a.hear} // the SDK bounds each event
+		resp.Body = &reportReader{ReadCloser: resp.Body, hear: a.report} // the SDK bounds each event
 	} else {
 		resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxResponse + 1}
 	}
@@ -159,15 +188,11 @@ func (a *authorizer) send(req *http.Request, body io.ReadCloser, token signin.Se
 	return resp, nil
 }
 
-// checked turns a 403 for want of scope into an error that names the scopes.
-func (a *authorizer) checked(resp *http.Response) (*http.Response, error) {
-	if resp.StatusCode == http.StatusForbidden {
-		if c := challengeOf(resp); c != nil && c.Error == oauth.CodeInsufficientScope {
-			discard(resp)
-			return nil, &refusal{&ScopeError{Server: a.server, Challenge: c}}
-		}
+// report hands on a report of progress.
+func (a *authorizer) report(m report) {
+	if a.hear != nil {
+		a.hear(m)
 	}
-	return resp, nil
 }
 
 // fail marks err as ours and, while connecting, keeps it for what follows.
@@ -180,42 +205,56 @@ func (a *authorizer) fail(err error) error {
 	return &refusal{err}
 }
 
-// authorize brings the session past generation: it signs in, or waits for the sign-in that is under way.
-func (a *authorizer) authorize(ctx context.Context, generation int, refused signin.Secret, challenge *oauth.Challenge) error {
+// authorize brings the session past generation: it signs in, or waits for the sign-in that is under way. flew reports
+// that it was this request's own.
+func (a *authorizer) authorize(ctx context.Context, generation int, refused signin.Secret, d *demand, operation string) (flew bool, err error) {
 	for {
 		a.mu.Lock()
 		if a.failed != nil {
 			defer a.mu.Unlock()
-			return a.failed
+			return false, a.failed
 		}
 		if a.generation != generation {
 			a.mu.Unlock()
-			return nil
+			return false, nil
 		}
 		f := a.flight
 		if f == nil {
+			if d.stepUp && !a.mayStepUp(operation) {
+				a.mu.Unlock()
+				return false, d.err
+			}
 			f = &flight{done: make(chan struct{})}
 			a.flight = f
 			a.mu.Unlock()
-			a.fly(ctx, f, refused, challenge)
-			return f.err
+			a.fly(ctx, f, refused, d)
+			return true, f.err
 		}
 		a.mu.Unlock()
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return false, ctx.Err()
 		case <-f.done:
 		}
 		if f.err == nil || !errors.Is(f.err, context.Canceled) && !errors.Is(f.err, context.DeadlineExceeded) {
-			return f.err
+			return false, f.err
 		}
 		// The one who was signing in gave up; it is our turn.
 	}
 }
 
+// mayStepUp counts a step-up for operation (C-20). The lock is held.
+func (a *authorizer) mayStepUp(operation string) bool {
+	if a.stepUps[operation] >= maxStepUps || a.stepUps[operation] == 0 && len(a.stepUps) >= maxOperations {
+		return false
+	}
+	a.stepUps[operation]++
+	return true
+}
+
 // fly discovers where to sign in, signs in, and tells all who wait for f.
-func (a *authorizer) fly(ctx context.Context, f *flight, refused signin.Secret, challenge *oauth.Challenge) {
-	source, err := a.newSource(ctx, refused, challenge)
+func (a *authorizer) fly(ctx context.Context, f *flight, refused signin.Secret, d *demand) {
+	source, err := a.newSource(ctx, refused, d)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err == nil {
@@ -227,14 +266,16 @@ func (a *authorizer) fly(ctx context.Context, f *flight, refused signin.Secret, 
 	close(f.done)
 }
 
-func (a *authorizer) newSource(ctx context.Context, refused signin.Secret, challenge *oauth.Challenge) (oauth2.TokenSource, error) {
-	d, err := Discover(ctx, &http.Client{Transport: a.base}, a.server, challenge)
+func (a *authorizer) newSource(ctx context.Context, refused signin.Secret, demand *demand) (oauth2.TokenSource, error) {
+	d, err := discover(ctx, &http.Client{Transport: a.base}, a.server, demand.challenge, a.unlisted)
 	if err != nil {
 		return nil, err
 	}
 	r := &signin.Request{
 		Server: d.Server, Challenge: d.Challenge, Resource: d.Resource, Authorization: d.Authorization,
 		Refused: refused,
+		StepUp:  demand.stepUp,
+		Claims:  demand.claims,
 		HTTPClient: &http.Client{
 			Transport:     a.base,
 			Timeout:       signInTimeout,
@@ -243,6 +284,9 @@ func (a *authorizer) newSource(ctx context.Context, refused signin.Secret, chall
 	}
 	if refused != "" {
 		r.Previous, _ = a.current()
+	}
+	if s, ok := r.Previous.(interface{ Scopes() []string }); ok && demand.stepUp {
+		r.Earlier = s.Scopes()
 	}
 	source, err := a.signIn.SignIn(ctx, r)
 	if err != nil {
@@ -254,10 +298,24 @@ func (a *authorizer) newSource(ctx context.Context, refused signin.Secret, chall
 	return source, nil
 }
 
-// bearer asks source for a token; no source means no token.
-func bearer(ctx context.Context, source oauth2.TokenSource) (signin.Secret, error) {
+// credential is what goes along with one request.
+type credential struct {
+	token  signin.Secret // empty means none
+	scheme string
+	prover prover // of possession; nil where the token is not bound
+}
+
+func (c credential) bound() bool { return c.token != "" && c.prover != nil }
+
+// prover proves possession of the key that a token is bound to (RFC 9449).
+type prover interface {
+	Proof(method, url, token, nonce string) (string, error)
+}
+
+// credentialOf asks source for a token; no source means no token.
+func credentialOf(ctx context.Context, source oauth2.TokenSource) (credential, error) {
 	if source == nil {
-		return "", nil
+		return credential{}, nil
 	}
 	var token *oauth2.Token
 	var err error
@@ -270,44 +328,19 @@ func bearer(ctx context.Context, source oauth2.TokenSource) (signin.Secret, erro
 	}
 	switch {
 	case err != nil:
-		return "", err
+		return credential{}, err
 	case token == nil || token.AccessToken == "":
-		return "", ErrSignInNeeded
-	case token.Type() != "Bearer":
-		return "", fmt.Errorf("client: token type %s is not Bearer", quote(token.Type()))
+		return credential{}, ErrSignInNeeded
 	}
-	return signin.Secret(token.AccessToken), nil
-}
-
-// isCall reports whether somebody waits for the answer to req: it is a JSON-RPC request, not a notification.
-func isCall(req *http.Request) bool {
-	if req.GetBody == nil {
-		return false
+	c := credential{token: signin.Secret(token.AccessToken), scheme: token.Type()}
+	if c.scheme == "Bearer" {
+		return c, nil
 	}
-	body, err := req.GetBody()
-	if err != nil {
-		return false
+	if p, ok := source.(prover); ok && c.scheme == "DPoP" {
+		c.prover = p
+		return c, nil
 	}
-	defer body.Close()
-	var m struct {
-		ID     json.RawMessage `json:"id"`
-		Method string          `json:"method"`
-	}
-	return json.NewDecoder(body).Decode(&m) == nil && m.Method != "" && len(m.ID) > 0 && string(m.ID) != "null"
-}
-
-// challengeOf returns what resp asks of a bearer of tokens, or nil. A header that breaks the grammar asks nothing.
-func challengeOf(resp *http.Response) *oauth.Challenge {
-	challenges, err := oauth.ParseChallenges(resp.Header.Values("WWW-Authenticate"))
-	if err != nil {
-		return nil
-	}
-	for i, c := range challenges {
-		if c.Is("Bearer") {
-			return &challenges[i]
-		}
-	}
-	return nil
+	return credential{}, fmt.Errorf("client: token type %s is not Bearer, nor DPoP with its key", quote(token.Type()))
 }
 
 func refuseRedirect(req *http.Request, via []*http.Request) error {
@@ -342,4 +375,21 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.left -= int64(n)
 	return n, err
+}
+
+// challengeOf returns what resp asks of a bearer of tokens, or nil: the challenge for bound tokens before the one for
+// any, since a server that sends both prefers the former. A header that breaks the grammar asks nothing.
+func challengeOf(resp *http.Response) *oauth.Challenge {
+	challenges, err := oauth.ParseChallenges(resp.Header.Values("WWW-Authenticate"))
+	if err != nil {
+		return nil
+	}
+	for _, scheme := range []string{"DPoP", "Bearer"} {
+		for i, c := range challenges {
+			if c.Is(scheme) {
+				return &challenges[i]
+			}
+		}
+	}
+	return nil
 }

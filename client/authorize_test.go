@@ -106,7 +106,7 @@ func TestA401OfATokenThatWasReplacedMeanwhileStartsNoOtherSignIn(t *testing.T) {
 	p, a := newParty(t)
 	_, generation := a.current()
 	for range 3 {
-		if err := a.authorize(t.Context(), generation, "old", &oauth.Challenge{}); err != nil {
+		if _, err := a.authorize(t.Context(), generation, "old", &demand{challenge: &oauth.Challenge{}}, "tools/call"); err != nil {
 			t.Fatal(err)
 		}
 	}

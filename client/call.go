@@ -3,10 +3,12 @@ package client
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
@@ -44,10 +46,22 @@ func (s *Session) Call(ctx context.Context, name string, args any, onProgress fu
 		defer s.listen(token, &running{tool: name, hear: onProgress})()
 	}
 	result, err := s.session.CallTool(ctx, params)
+	if isHeaderMismatch(err) {
+		// The server wants arguments mirrored in headers, which the protocol layer knows from the list of tools.
+		if _, listing := s.Tools(ctx); listing == nil {
+			result, err = s.session.CallTool(ctx, params)
+		}
+	}
 	if err != nil {
 		return nil, s.explain(fmt.Sprintf("call %q", name), err)
 	}
 	return result, nil
+}
+
+// isHeaderMismatch reports whether the server refused a request because of its headers: nothing was done.
+func isHeaderMismatch(err error) bool {
+	var e *jsonrpc.Error
+	return errors.As(err, &e) && e.Code == mcp.CodeHeaderMismatch
 }
 
 // listen lets r hear the reports for token until the function it returns is called.

@@ -201,8 +201,12 @@ func TestACallThatIsGivenUpDuringSignInAsksNobodyAgain(t *testing.T) {
 func TestTooLittleScopeIsAScopeErrorWithItsChallenge(t *testing.T) {
 	w := newWorld(t, modern)
 	w.Needs["echo"] = "admin"
-	s := w.connect(t)
-	_, err := s.Call(t.Context(), "echo", map[string]any{"text": "x"}, nil)
+	s, err := client.Connect(t.Context(), w.URL, client.Options{Token: oauth2.StaticTokenSource(w.Issue(w.URL, "execute"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	_, err = s.Call(t.Context(), "echo", map[string]any{"text": "x"}, nil)
 	var scope *client.ScopeError
 	if !errors.As(err, &scope) || strings.Join(scope.Challenge.Scopes, " ") != "execute admin" || scope.Challenge.Error != "insufficient_scope" {
 		t.Fatalf("error %v", err)

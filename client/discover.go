@@ -57,6 +57,12 @@ type Discovery struct {
 // to an authorization server that nobody named. The error is a [*DiscoveryError]; what was found until then is returned
 // beside it, for who wants to say how far it came.
 func Discover(ctx context.Context, hc *http.Client, server string, challenge *oauth.Challenge) (*Discovery, error) {
+	return discover(ctx, hc, server, challenge, false)
+}
+
+// discover is Discover. With assume, a server that publishes no metadata of itself is taken for its own authorization
+// server, as revision 2025-03-26 has it.
+func discover(ctx context.Context, hc *http.Client, server string, challenge *oauth.Challenge, assume bool) (*Discovery, error) {
 	if hc == nil {
 		hc = &http.Client{}
 	}
@@ -65,10 +71,30 @@ func Discover(ctx context.Context, hc *http.Client, server string, challenge *oa
 	if err != nil {
 		return d, &DiscoveryError{LegChallenge, server, err}
 	}
-	if err := d.findResource(ctx, hc, u); err != nil {
+	err = d.findResource(ctx, hc, u)
+	if assume && errors.Is(err, errAbsent) && (challenge == nil || challenge.ResourceMetadata == "") {
+		return d, d.assumeIssuer(ctx, hc, u)
+	}
+	if err != nil {
 		return d, err
 	}
 	return d, d.findAuthorization(ctx, hc, isLoopback(u))
+}
+
+// assumeIssuer takes the server's origin for its authorization server and, where that publishes no metadata either, the
+// default paths for its endpoints (MCP 2025-03-26, authorization server metadata discovery and its fallback). That
+// revision makes PKCE a must, and has no resource parameter.
+func (d *Discovery) assumeIssuer(ctx context.Context, hc *http.Client, server *url.URL) error {
+	issuer := server.Scheme + "://" + server.Host
+	d.Resource = oauth.ResourceMetadata{AuthorizationServers: []string{issuer}}
+	d.ResourceURL = d.Server
+	err := d.findAuthorization(ctx, hc, isLoopback(server))
+	if !errors.Is(err, errAbsent) {
+		return err
+	}
+	d.Authorization = oauth.ServerMetadata{Issuer: issuer, AuthorizationEndpoint: issuer + "/authorize", TokenEndpoint: issuer + "/token",
+		RegistrationEndpoint: issuer + "/register", CodeChallengeMethodsSupported: []string{"S256"}}
+	return nil
 }
 
 // findResource walks C-1: the challenge's URL first, else the well-known path inserted, else the root.

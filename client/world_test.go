@@ -123,7 +123,7 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request, handler http.Hand
 	w.mu.Unlock()
 	if !ok || token.resource != w.Resource.Resource {
 		if c := w.Challenge(); c != "" {
-			if r.Header.Get("Authorization") != "" {
+			if r.Header.Get("Authorization") != "" && !strings.Contains(c, "error=") {
 				c += `, error="invalid_token", error_description="not one of ours"`
 			}
 			rw.Header().Set("WWW-Authenticate", c)

@@ -31,6 +31,7 @@ type ServerMetadata struct {
 	IssParameterSupported             bool     `json:"authorization_response_iss_parameter_supported,omitempty"` // RFC 9207
 	ClientIDMetadataDocumentSupported bool     `json:"client_id_metadata_document_supported,omitempty"`          // CIMD
 	RequestURIParameterSupported      *bool    `json:"request_uri_parameter_supported,omitempty"`
+	DPoPSigningAlgValuesSupported     []string `json:"dpop_signing_alg_values_supported,omitempty"` // RFC 9449, section 5.1
 }
 
 // ResourceMetadata describes a protected resource (RFC 9728, section 2).
@@ -42,6 +43,9 @@ type ResourceMetadata struct {
 	BearerMethodsSupported []string `json:"bearer_methods_supported,omitempty"`
 	ResourceName           string   `json:"resource_name,omitempty"`
 	ResourceDocumentation  string   `json:"resource_documentation,omitempty"`
+
+	DPoPSigningAlgValuesSupported []string `json:"dpop_signing_alg_values_supported,omitempty"`
+	DPoPBoundAccessTokensRequired bool     `json:"dpop_bound_access_tokens_required,omitempty"`
 }
 
 const resourceWellKnown = "/.well-known/oauth-protected-resource"

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/fastmcp-auth/fastmcp-auth/idp"
 	"github.com/fastmcp-auth/fastmcp-auth/oauth"
 )
 
@@ -25,10 +26,13 @@ const (
 // Device signs a person in on another device, or in any browser: it shows a code and an address and waits (RFC 8628).
 // It is safe for concurrent use when Prompt is.
 type Device struct {
-	ClientID string             // required: the client's id at the authorization server, a public client
+	ClientID string             // a public client's id, wherever one signs in; empty means one of Clients
+	Clients  Clients            // by which ids the program is known; required when ClientID is empty
 	Prompt   func(DevicePrompt) // required: shows the code; it must return at once
 	Scopes   []string           // nil means what the server asks for
 	Resource Resource           // zero means what the server's metadata names
+	Binding  Binding            // zero means where the server asks for bound tokens
+	Provider *idp.Provider      // what is peculiar about the authorization server; nil means what its issuer tells
 	Now      func() time.Time   // nil means time.Now
 }
 
@@ -52,10 +56,7 @@ type DevicePrompt struct {
 // The error wraps [ErrDeclined], [ErrExpired] or [ErrNoDeviceFlow] where that is the reason, and ctx.Err() when ctx
 // ended first.
 func (d *Device) SignIn(ctx context.Context, r *Request) (oauth2.TokenSource, error) {
-	switch {
-	case d.ClientID == "":
-		return nil, errors.New("signin: Device.ClientID is empty")
-	case d.Prompt == nil:
+	if d.Prompt == nil {
 		return nil, errors.New("signin: Device.Prompt is nil")
 	}
 	if source, err := renewed(ctx, r); source != nil || err != nil {
@@ -65,7 +66,14 @@ func (d *Device) SignIn(ctx context.Context, r *Request) (oauth2.TokenSource, er
 	if endpoint == "" {
 		return nil, fmt.Errorf("%w: %s names no device_authorization_endpoint", ErrNoDeviceFlow, r.Authorization.Issuer)
 	}
-	g := newGrant(r, d.ClientID, d.Scopes, d.Resource, d.Now)
+	g, err := newGrant(r, terms{d.Scopes, d.Resource, d.Binding, d.Provider, d.Now})
+	if err != nil {
+		return nil, err
+	}
+	clients := d.Clients.or(d.ClientID)
+	if err := clients.choose(ctx, g, r, wanted{grants: []string{deviceGrant, grantRefresh}}); err != nil {
+		return nil, err
+	}
 	code, err := g.deviceCode(ctx, endpoint)
 	if asksForPKCE(err, &r.Authorization) {
 		g.verifier = Secret(oauth.NewVerifier())
@@ -90,7 +98,7 @@ func (d *Device) SignIn(ctx context.Context, r *Request) (oauth2.TokenSource, er
 	if err != nil {
 		return nil, err
 	}
-	return newTokens(g, answer), nil
+	return newTokens(g, answer)
 }
 
 // asksForPKCE reports whether the authorization server may have refused to give a code because PKCE is missing. RFC 8628
@@ -119,6 +127,9 @@ func (g *grant) deviceCode(ctx context.Context, endpoint string) (*deviceAnswer,
 	if g.verifier != "" {
 		form.Set("code_challenge", oauth.ChallengeS256(string(g.verifier)))
 		form.Set("code_challenge_method", "S256")
+	}
+	if g.claims != "" {
+		form.Set("claims", g.claims)
 	}
 	if err := g.post(ctx, endpoint, form, &a); err != nil {
 		return nil, err

@@ -212,7 +212,7 @@ func TestADeviceThatLacksSomethingSaysWhat(t *testing.T) {
 	s := newServer()
 	prompt := func(signin.DevicePrompt) {}
 	r := s.request()
-	if _, err := (&signin.Device{Prompt: prompt}).SignIn(t.Context(), r); err == nil || err.Error() != "signin: Device.ClientID is empty" {
+	if _, err := (&signin.Device{Prompt: prompt}).SignIn(t.Context(), r); !errors.Is(err, signin.ErrClientIDNeeded) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := (&signin.Device{ClientID: "c"}).SignIn(t.Context(), r); err == nil || err.Error() != "signin: Device.Prompt is nil" {

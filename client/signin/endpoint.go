@@ -1,11 +1,13 @@
 package signin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net"
 	"net/http"
@@ -13,6 +15,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/fastmcp-auth/fastmcp-auth/client/signin/dpop"
+	"github.com/fastmcp-auth/fastmcp-auth/idp"
 )
 
 const (
@@ -32,13 +37,19 @@ type grant struct {
 	issuer       string
 	tokenURL     string
 	revokeURL    string
+	methods      []string // token_endpoint_auth_methods_supported
+	provider     *idp.Provider
 	clientID     string
-	clientSecret Secret   // of a client that registered itself
-	scopes       []string // asked for; nil means that the parameter is omitted
-	resource     string   // empty means that the parameter is omitted
-	mayDrop      bool     // resource may be dropped when Entra refuses it
-	verifier     Secret   // of PKCE in the device flow; empty means that it is not used
-	dpopKey      Secret   // a private JWK; empty means that the tokens are not bound
+	proof        Authentication // configured; nil means that the client registered itself, or is public
+	clientSecret Secret         // of a client that registered itself
+	secretMethod string         // how clientSecret is sent
+	scopes       []string       // asked for; nil means that the parameter is omitted
+	resource     string         // empty means that the parameter is omitted
+	mayDrop      bool           // resource may be dropped when Entra refuses it
+	claims       string         // JSON, of a claims challenge; empty means none
+	verifier     Secret         // of PKCE in the device flow; empty means that it is not used
+	key          *dpop.Key      // nil means that the tokens are not bound
+	nonce        string         // the authorization server's last, for a proof of key
 	now          func() time.Time
 }
 
@@ -57,13 +68,13 @@ func (g *grant) post(ctx context.Context, endpoint string, form url.Values, answ
 	if g.resource != "" {
 		form.Set("resource", g.resource)
 	}
-	err := g.postOnce(ctx, endpoint, form, answer)
+	err := g.postProven(ctx, endpoint, form, answer)
 	if g.resource == "" || !g.mayDrop || !refusesResource(err) {
 		return err
 	}
 	g.resource = ""
 	form.Del("resource")
-	return g.postOnce(ctx, endpoint, form, answer)
+	return g.postProven(ctx, endpoint, form, answer)
 }
 
 // refusesResource reports whether Entra does not take the resource parameter. Its numbers stand in error_codes; the
@@ -73,14 +84,52 @@ func refusesResource(err error) bool {
 	return errors.As(err, &e) && (slices.Contains(e.Codes, 901002) || slices.Contains(e.Codes, 9010010))
 }
 
+// postProven sends form once more where the token endpoint asks for a proof of key with its nonce (RFC 9449, section 8).
+func (g *grant) postProven(ctx context.Context, endpoint string, form url.Values, answer any) error {
+	before := g.nonce
+	err := g.postOnce(ctx, endpoint, form, answer)
+	var e *Error
+	if g.key != nil && errors.As(err, &e) && e.Code == codeUseNonce && g.nonce != before {
+		return g.postOnce(ctx, endpoint, form, answer)
+	}
+	return err
+}
+
+const codeUseNonce = "use_dpop_nonce" // RFC 9449, section 8
+
 func (g *grant) postOnce(ctx context.Context, endpoint string, form url.Values, answer any) error {
+	form, header := maps.Clone(form), http.Header{}
+	proof := g.proof
+	if proof == nil && g.clientSecret != "" {
+		proof = ClientSecret{Secret: g.clientSecret, Method: g.secretMethod}
+	}
+	if proof != nil {
+		a := &asking{issuer: g.issuer, endpoint: endpoint, tokenURL: g.tokenURL, clientID: g.clientID, methods: g.methods,
+			provider: g.provider, now: g.now, form: form, header: header}
+		if err := proof.authenticate(ctx, a); err != nil {
+			return err
+		}
+	}
+	if g.key != nil && endpoint == g.tokenURL {
+		p, err := g.key.Proof(dpop.Request{Method: http.MethodPost, URL: endpoint, Nonce: g.nonce, Now: g.now()})
+		if err != nil {
+			return err
+		}
+		header.Set("DPoP", p)
+	}
+	return g.send(ctx, endpoint, "application/x-www-form-urlencoded", []byte(form.Encode()), header, http.StatusOK, answer)
+}
+
+// send posts body to an endpoint of the authorization server, and reads the answer, which has the status want.
+func (g *grant) send(ctx context.Context, endpoint, media string, body []byte, header http.Header, want int, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("signin: %w", err)
 	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header = header
+	req.Header.Set("Content-Type", media)
 	req.Header.Set("Accept", "application/json")
 	c := &http.Client{Transport: g.http.Transport, CheckRedirect: noRedirect}
 	resp, err := c.Do(req)
@@ -88,6 +137,23 @@ func (g *grant) postOnce(ctx context.Context, endpoint string, form url.Values, 
 		return &unreachableError{fmt.Errorf("signin: %w", err)}
 	}
 	defer resp.Body.Close()
+	if nonce := resp.Header.Get("DPoP-Nonce"); nonce != "" && len(nonce) <= maxNonce {
+		g.nonce = nonce
+	}
+	return g.read(resp, want, answer)
+}
+
+const maxNonce = 1024 // bytes of a nonce
+
+// noRedirect keeps codes and tokens at the endpoint they were meant for.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// read takes an answer apart: the status that is wanted with JSON is an answer, an "error" is a refusal, and anything
+// else is neither.
+func (g *grant) read(resp *http.Response, want int, answer any) error {
+	if answer == nil && resp.StatusCode == want {
+		return nil // the caller wants nothing of it
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return &unreachableError{fmt.Errorf("signin: read the answer of %s: %w", g.issuer, err)}
@@ -95,37 +161,14 @@ func (g *grant) postOnce(ctx context.Context, endpoint string, form url.Values, 
 	if len(body) > maxAnswer {
 		return fmt.Errorf("signin: the answer of %s is larger than %d bytes", g.issuer, maxAnswer)
 	}
-	return g.read(resp, body, answer)
-}
-
-// noRedirect keeps codes and tokens at the endpoint they were meant for.
-func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-// read takes an answer apart: 200 with JSON is an answer, an "error" is a refusal, and anything else is neither.
-func (g *grant) read(resp *http.Response, body []byte, answer any) error {
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	isJSON := media == "application/json"
-	var refusal struct {
-		Error         string `json:"error"`
-		Description   string `json:"error_description"`
-		Codes         []int  `json:"error_codes"`
-		TraceID       string `json:"trace_id"`
-		CorrelationID string `json:"correlation_id"`
+	var refused refusal
+	if isJSON && json.Unmarshal(body, &refused) != nil {
+		refused.Error = "" // an answer is read again, with its error, below
 	}
-	if isJSON && json.Unmarshal(body, &refusal) != nil {
-		refusal.Error = "" // a 200 is read again, with its error, below
-	}
-	if refusal.Error != "" || resp.StatusCode != http.StatusOK {
-		return &Error{
-			Issuer:        g.issuer,
-			Status:        resp.StatusCode,
-			Code:          line(refusal.Error),
-			Description:   line(refusal.Description),
-			Codes:         refusal.Codes,
-			TraceID:       line(refusal.TraceID),
-			CorrelationID: line(refusal.CorrelationID),
-			kind:          meaning(refusal.Error),
-		}
+	if refused.Error != "" || resp.StatusCode != want && resp.StatusCode != http.StatusOK {
+		return refused.by(g.issuer, resp.StatusCode)
 	}
 	if !isJSON {
 		return fmt.Errorf("signin: %s answers %q, not application/json", g.issuer, line(media))
@@ -135,6 +178,29 @@ func (g *grant) read(resp *http.Response, body []byte, answer any) error {
 		return fmt.Errorf("signin: the answer of %s is not the JSON it should be", g.issuer)
 	}
 	return nil
+}
+
+// refusal is an error answer (RFC 6749, section 5.2), with what Entra adds.
+type refusal struct {
+	Error         string `json:"error"`
+	Description   string `json:"error_description"`
+	Codes         []int  `json:"error_codes"`
+	TraceID       string `json:"trace_id"`
+	CorrelationID string `json:"correlation_id"`
+	Claims        string `json:"claims"`
+}
+
+func (r *refusal) by(issuer string, status int) *Error {
+	return &Error{
+		Issuer:        issuer,
+		Status:        status,
+		Code:          line(r.Error),
+		Description:   line(r.Description),
+		Codes:         r.Codes,
+		TraceID:       line(r.TraceID),
+		CorrelationID: line(r.CorrelationID),
+		kind:          meaning(r.Error),
+	}
 }
 
 // unreachableError is a request that got no answer: it may be tried again.
@@ -164,7 +230,7 @@ type tokenAnswer struct {
 	IDToken      string  `json:"id_token"`
 }
 
-// token asks the token endpoint, and accepts bearer tokens only.
+// token asks the token endpoint, and accepts tokens of the type that was asked for only.
 func (g *grant) token(ctx context.Context, form url.Values) (*tokenAnswer, error) {
 	var a tokenAnswer
 	if err := g.post(ctx, g.tokenURL, form, &a); err != nil {
@@ -173,11 +239,20 @@ func (g *grant) token(ctx context.Context, form url.Values) (*tokenAnswer, error
 	switch {
 	case !isB64Token(a.AccessToken):
 		return nil, fmt.Errorf("signin: the answer of %s holds no usable access_token", g.issuer)
-	case !strings.EqualFold(a.TokenType, "Bearer"):
-		// RFC 6749, section 7.1: a token of a type one does not know must not be used.
-		return nil, fmt.Errorf("signin: %s gives a token of type %q, not Bearer", g.issuer, line(a.TokenType))
+	case !strings.EqualFold(a.TokenType, g.tokenType()):
+		// RFC 6749, section 7.1: a token of a type one does not know must not be used. A token that is not bound although
+		// that was asked for would be good for whoever finds it.
+		return nil, fmt.Errorf("signin: %s gives a token of type %q, not %s", g.issuer, line(a.TokenType), g.tokenType())
 	}
 	return &a, nil
+}
+
+// tokenType is the type of token that is asked for.
+func (g *grant) tokenType() string {
+	if g.key != nil {
+		return tokenDPoP
+	}
+	return tokenBearer
 }
 
 // isB64Token reports whether s can stand in an Authorization header (RFC 6750, section 2.1).

@@ -22,6 +22,12 @@ var (
 	ErrNoDeviceFlow = errors.New("signin: no device flow")
 	// ErrCannotNarrow means that a token with fewer scopes cannot be had from this source.
 	ErrCannotNarrow = errors.New("signin: cannot narrow")
+	// ErrClientIDNeeded means that no client id is known at the authorization server.
+	ErrClientIDNeeded = errors.New("signin: client id needed")
+	// ErrNoPKCE means that the authorization server does not say that it protects codes by PKCE with S256 (C-13).
+	ErrNoPKCE = errors.New("signin: no PKCE")
+	// ErrForged means that an answer did not come from the authorization server that was asked (C-15, C-16).
+	ErrForged = errors.New("signin: the answer is not from the authorization server that was asked")
 
 	errOtherSignIn = errors.New("signin: what is kept belongs to another sign-in")
 )

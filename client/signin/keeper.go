@@ -2,9 +2,13 @@ package signin
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/fastmcp-auth/fastmcp-auth/client/signin/dpop"
+	"github.com/fastmcp-auth/fastmcp-auth/idp"
 )
 
 // Keeper keeps a sign-in between processes. Its methods may be called at the same time.
@@ -24,6 +28,11 @@ type ResumeOptions struct {
 	HTTPClient *http.Client
 	// Keeper hears of each refresh; nil means that it stays in this process.
 	Keeper Keeper
+	// Proof authenticates a client whose secret or key is configured; nil means that the client is public, or that its
+	// secret is part of the state.
+	Proof Authentication
+	// Provider says what is peculiar about the authorization server; nil means what its issuer tells.
+	Provider *idp.Provider
 	// Now tells the time; nil means time.Now.
 	Now func() time.Time
 }
@@ -34,7 +43,7 @@ func Resume(s State, o ResumeOptions) (*Tokens, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	g := &grant{http: o.HTTPClient, now: o.Now}
+	g := &grant{http: o.HTTPClient, now: o.Now, proof: o.Proof, provider: providerOf(s.Issuer, o.Provider)}
 	if g.http == nil {
 		g.http = http.DefaultClient
 	}
@@ -42,7 +51,9 @@ func Resume(s State, o ResumeOptions) (*Tokens, error) {
 		g.now = time.Now
 	}
 	t := &Tokens{grant: g, keeper: o.Keeper, lock: make(chan struct{}, 1)}
-	t.adopt(s)
+	if err := t.adopt(s); err != nil {
+		return nil, err
+	}
 	return t, nil
 }
 
@@ -69,26 +80,34 @@ func (t *Tokens) state() State {
 	return State{
 		Issuer: g.issuer, TokenEndpoint: g.tokenURL, RevocationEndpoint: g.revokeURL,
 		Server: g.server, Resource: g.resource, ResourceFixed: !g.mayDrop,
-		ClientID: g.clientID, ClientSecret: g.clientSecret,
+		ClientID: g.clientID, ClientSecret: g.clientSecret, SecretMethod: g.secretMethod,
 		Scopes: slices.Clone(g.scopes), Granted: slices.Clone(t.granted),
 		TokenType: t.access.TokenType, Access: Secret(t.access.AccessToken), Expiry: t.access.Expiry, RefreshAt: t.refreshAt,
-		Refresh: t.refresh, Account: t.account, DPoPKey: g.dpopKey,
+		Refresh: t.refresh, Account: t.account, DPoPKey: t.keyText,
 	}
 }
 
 // adopt makes s the state of t. The lock is held, or t is not shared yet.
-func (t *Tokens) adopt(s State) {
+func (t *Tokens) adopt(s State) error {
 	g := t.grant
+	if s.DPoPKey != t.keyText {
+		key, err := dpop.ReadKey(string(s.DPoPKey))
+		if err != nil {
+			return fmt.Errorf("signin: the key of the kept sign-in: %w", err)
+		}
+		g.key, t.keyText = key, s.DPoPKey
+	}
 	g.issuer, g.tokenURL, g.revokeURL = s.Issuer, s.TokenEndpoint, s.RevocationEndpoint
 	g.server, g.resource, g.mayDrop = s.Server, s.Resource, !s.ResourceFixed
-	g.clientID, g.clientSecret = s.ClientID, s.ClientSecret
+	g.clientID, g.clientSecret, g.secretMethod = s.ClientID, s.ClientSecret, s.SecretMethod
 	g.scopes, t.granted = slices.Clone(s.Scopes), slices.Clone(s.Granted)
 	t.access = tokenOf(s)
 	t.refreshAt = s.RefreshAt
-	t.refresh, t.account, g.dpopKey = s.Refresh, s.Account, s.DPoPKey
+	t.refresh, t.account = s.Refresh, s.Account
 	if t.access.AccessToken == "" {
 		t.refreshAt = time.Unix(0, 1) // at once
 	}
+	return nil
 }
 
 // exchange runs f, which uses the refresh token up, so that no other process uses the same one: alone, or under the
@@ -134,6 +153,5 @@ func (t *Tokens) takeOver(s State) error {
 	if s.Issuer != t.grant.issuer || s.Server != t.grant.server || s.ClientID != t.grant.clientID {
 		return errOtherSignIn
 	}
-	t.adopt(s)
-	return nil
+	return t.adopt(s)
 }

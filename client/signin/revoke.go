@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
+	"time"
 )
 
 // ErrNoRevocation means that the authorization server has no way to end a sign-in before its tokens do.
@@ -29,31 +28,11 @@ func Revoke(ctx context.Context, s State, hc *http.Client) error {
 		form.Set("token", string(s.Access))
 		form.Set("token_type_hint", "access_token")
 	}
-	if s.ClientSecret != "" {
-		form.Set("client_secret", string(s.ClientSecret))
+	g := &grant{http: hc, issuer: s.Issuer, tokenURL: s.TokenEndpoint, clientID: s.ClientID, clientSecret: s.ClientSecret,
+		secretMethod: s.SecretMethod, now: time.Now}
+	if hc == nil {
+		g.http = http.DefaultClient
 	}
-	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.RevocationEndpoint, strings.NewReader(form.Encode()))
-	if err != nil {
-		return fmt.Errorf("signin: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	c := &http.Client{CheckRedirect: noRedirect}
-	if hc != nil {
-		c.Transport = hc.Transport
-	}
-	resp, err := c.Do(req)
-	if err != nil {
-		return &unreachableError{fmt.Errorf("signin: %w", err)}
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil {
-		return &unreachableError{fmt.Errorf("signin: read the answer of %s: %w", s.Issuer, err)}
-	}
-	if resp.StatusCode == http.StatusOK {
-		return nil // RFC 7009, section 2.2: whatever the body says, and for a token that is not known, too
-	}
-	return (&grant{issuer: s.Issuer}).read(resp, body, new(struct{}))
+	// RFC 7009, section 2.2: 200 means done, whatever the body says, and for a token that is not known, too.
+	return g.postOnce(ctx, s.RevocationEndpoint, form, nil)
 }

@@ -4,7 +4,20 @@
 // [Tokens], which refresh themselves. It keeps nothing on disk and draws nothing: a Prompt is told what to show.
 //
 //	request     who asks, for what, and where to go            request.go
+//	browser     RFC 8252: the answer comes to loopback         browser.go, callback.go
+//	paste       the person brings the answer                   paste.go
 //	device      RFC 8628: sign in on another device            device.go
+//	program     RFC 6749, section 4.4: for itself              program.go
+//	workload    RFC 7523, section 2.1: what its platform says  workload.go
+//	enterprise  ID-JAG: what the company's provider says       enterprise.go
+//	exchange    RFC 8693: with a token that somebody else has  exchange.go
+//
+// What the flows are made of:
+//
+//	client      which id: configured, document, registered     clients.go
+//	proof       which client asks: a secret, RFC 7523          authentication.go, privatekey.go
+//	code        authorization, PKCE, RFC 9207, redeeming       authorization.go
+//	provider    what is peculiar to some                       provider.go
 //	tokens      refresh and narrowing, RFC 6749, section 6     tokens.go
 //	state       what a later process needs to go on            state.go, account.go
 //	keeping     one refresh among many processes               keeper.go
@@ -14,9 +27,13 @@
 package signin
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
+
+	"github.com/fastmcp-auth/fastmcp-auth/client/signin/dpop"
+	"github.com/fastmcp-auth/fastmcp-auth/idp"
 )
 
 // Resource says what to send as the resource parameter (RFC 8707, section 2), which asks for a token that is good at
@@ -34,28 +51,47 @@ const (
 	ResourceOmit Resource = "omit"
 )
 
+// Binding says whether tokens are bound to a key that only this program holds (DPoP, RFC 9449).
+type Binding int
+
+const (
+	BindWhenAsked Binding = iota // where the server asks for such tokens
+	BindAlways                   // everywhere; an authorization server that cannot is an error
+	BindNever                    // nowhere
+)
+
 const offlineAccess = "offline_access"
 
-// newGrant settles what all requests of one sign-in have in common.
-func newGrant(r *Request, clientID string, scopes []string, resource Resource, now func() time.Time) *grant {
+// terms are what every flow may set.
+type terms struct {
+	scopes   []string
+	resource Resource
+	binding  Binding
+	provider *idp.Provider
+	now      func() time.Time
+}
+
+// newGrant settles what all requests of one sign-in have in common, the client left out.
+func newGrant(r *Request, o terms) (*grant, error) {
 	g := &grant{
 		http:      r.HTTPClient,
 		server:    r.Server,
 		issuer:    r.Authorization.Issuer,
 		tokenURL:  r.Authorization.TokenEndpoint,
 		revokeURL: r.Authorization.RevocationEndpoint,
-		clientID:  clientID,
-		scopes:    chooseScopes(r, scopes),
-		now:       now,
+		methods:   r.Authorization.TokenEndpointAuthMethodsSupported,
+		provider:  providerOf(r.Authorization.Issuer, o.provider),
+		now:       o.now,
 	}
-	switch resource {
+	g.scopes = mixable(g.provider, chooseScopes(r, o.scopes))
+	switch o.resource {
 	case ResourceAuto, "auto":
 		g.resource, g.mayDrop = r.Resource.Resource, true
 	case ResourceSend:
 		g.resource = r.Resource.Resource
 	case ResourceOmit:
 	default:
-		g.resource = string(resource)
+		g.resource = string(o.resource)
 	}
 	if g.http == nil {
 		g.http = http.DefaultClient
@@ -63,14 +99,34 @@ func newGrant(r *Request, clientID string, scopes []string, resource Resource, n
 	if g.now == nil {
 		g.now = time.Now
 	}
-	return g
+	var err error
+	if g.claims, err = mergeClaims(g.provider, r.Claims); err != nil {
+		return nil, err
+	}
+	return g, g.bind(r, o.binding)
+}
+
+// bind makes a key for the tokens where they are to be bound.
+func (g *grant) bind(r *Request, b Binding) error {
+	asked := r.Resource.DPoPBoundAccessTokensRequired || r.Challenge != nil && r.Challenge.Is(tokenDPoP)
+	if b == BindNever || b == BindWhenAsked && !asked {
+		return nil
+	}
+	if !slices.Contains(r.Authorization.DPoPSigningAlgValuesSupported, dpop.Algorithm) {
+		return fmt.Errorf("signin: bound tokens are wanted, but %s does not say that it makes them with %s", g.issuer, dpop.Algorithm)
+	}
+	var err error
+	if g.key, err = dpop.NewKey(); err != nil {
+		return fmt.Errorf("signin: %w", err)
+	}
+	return nil
 }
 
 // chooseScopes takes the scopes that were set, else those of the challenge, else all that the resource supports, else
 // none (C-12). To scopes it chose itself it adds offline_access where the authorization server lists it (C-19), so
 // that the session can outlive its first token.
 func chooseScopes(r *Request, set []string) []string {
-	if len(set) > 0 {
+	if len(set) > 0 && len(r.Earlier) == 0 {
 		return set
 	}
 	scopes := r.Scopes()

@@ -22,6 +22,7 @@ type State struct {
 
 	ClientID     string
 	ClientSecret Secret // of a client that registered itself (RFC 7591); a configured secret is not part of the state
+	SecretMethod string // how ClientSecret is sent, such as "client_secret_basic"; empty with no secret
 
 	Scopes  []string // asked for; nil means that the parameter was omitted
 	Granted []string // nil means that neither side said
@@ -47,6 +48,7 @@ type writtenState struct {
 	ResourceFixed      bool      `json:"resource_fixed,omitempty"`
 	ClientID           string    `json:"client_id"`
 	ClientSecret       string    `json:"client_secret,omitempty"`
+	SecretMethod       string    `json:"client_secret_method,omitempty"`
 	Scopes             []string  `json:"scopes,omitempty"`
 	Granted            []string  `json:"granted"`
 	TokenType          string    `json:"token_type"`
@@ -66,7 +68,7 @@ func (s State) Reveal() ([]byte, error) {
 		Version: stateVersion,
 		Issuer:  s.Issuer, TokenEndpoint: s.TokenEndpoint, RevocationEndpoint: s.RevocationEndpoint,
 		Server: s.Server, Resource: s.Resource, ResourceFixed: s.ResourceFixed,
-		ClientID: s.ClientID, ClientSecret: string(s.ClientSecret),
+		ClientID: s.ClientID, ClientSecret: string(s.ClientSecret), SecretMethod: s.SecretMethod,
 		Scopes: s.Scopes, Granted: s.Granted,
 		TokenType: s.TokenType, Access: string(s.Access), Expiry: s.Expiry, RefreshAt: s.RefreshAt, Refresh: string(s.Refresh),
 		Account: s.Account, DPoPKey: string(s.DPoPKey),
@@ -88,7 +90,7 @@ func ReadState(b []byte) (State, error) {
 	s := State{
 		Issuer: w.Issuer, TokenEndpoint: w.TokenEndpoint, RevocationEndpoint: w.RevocationEndpoint,
 		Server: w.Server, Resource: w.Resource, ResourceFixed: w.ResourceFixed,
-		ClientID: w.ClientID, ClientSecret: Secret(w.ClientSecret),
+		ClientID: w.ClientID, ClientSecret: Secret(w.ClientSecret), SecretMethod: w.SecretMethod,
 		Scopes: w.Scopes, Granted: w.Granted,
 		TokenType: w.TokenType, Access: Secret(w.Access), Expiry: w.Expiry, RefreshAt: w.RefreshAt, Refresh: Secret(w.Refresh),
 		Account: w.Account, DPoPKey: Secret(w.DPoPKey),

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/fastmcp-auth/fastmcp-auth/client/signin/dpop"
 )
 
 const (
@@ -30,17 +32,27 @@ type Tokens struct {
 	granted   []string  // nil means unknown: the server's default
 	renewed   bool      // access was forced by renew
 	account   Account
+	keyText   Secret // the key of grant as a private JWK; empty means that the tokens are not bound
 	keeper    Keeper // nil means that refreshes stay in this process
+	// again asks for another token where there is no refresh token and no person is needed; nil means that it takes one.
+	again func(context.Context) (*tokenAnswer, error)
 }
 
-func newTokens(g *grant, a *tokenAnswer) *Tokens {
+func newTokens(g *grant, a *tokenAnswer) (*Tokens, error) {
 	t := &Tokens{grant: g, lock: make(chan struct{}, 1), granted: g.scopes}
 	t.keep(a)
 	t.account = accountOf(g.issuer, a.IDToken, a.AccessToken)
 	if a.Scope != nil {
 		t.granted = strings.Fields(*a.Scope)
 	}
-	return t
+	if g.key != nil {
+		text, err := g.key.Reveal()
+		if err != nil {
+			return nil, fmt.Errorf("signin: %w", err)
+		}
+		t.keyText = Secret(text)
+	}
+	return t, nil
 }
 
 // Token is TokenContext without a context.
@@ -64,6 +76,16 @@ func (t *Tokens) TokenContext(ctx context.Context) (*oauth2.Token, error) {
 		}
 		return nil, err
 	})
+}
+
+// Proof proves that the sender of a request holds the key that token is bound to (RFC 9449, section 4.2), with the
+// server's nonce, which may be empty. It is empty for tokens that are not bound.
+func (t *Tokens) Proof(method, url, token, nonce string) (string, error) {
+	key, err := hold(context.Background(), t, func(context.Context) (*dpop.Key, error) { return t.grant.key, nil })
+	if key == nil || err != nil {
+		return "", err
+	}
+	return key.Proof(dpop.Request{Method: method, URL: url, Token: token, Nonce: nonce, Now: t.grant.now()})
 }
 
 // Scopes returns what was granted; nil means that neither side said.
@@ -151,7 +173,11 @@ func (t *Tokens) refreshOnce(ctx context.Context) error {
 	if slices.Contains(t.grant.scopes, offlineAccess) && !slices.Contains(scopes, offlineAccess) && len(scopes) > 0 {
 		scopes = append(slices.Clone(scopes), offlineAccess) // Entra leaves it out of what it says it granted
 	}
-	a, err := t.redeem(ctx, scopes)
+	ask := func(ctx context.Context) (*tokenAnswer, error) { return t.redeem(ctx, scopes) }
+	if t.refresh == "" && t.again != nil {
+		ask = t.again
+	}
+	a, err := ask(ctx)
 	if err != nil {
 		return err
 	}
@@ -207,7 +233,7 @@ func (t *Tokens) keep(a *tokenAnswer) {
 // accessOf makes a token of an answer, and says when to refresh it: when the provider advises, or after four fifths
 // of its life.
 func (g *grant) accessOf(a *tokenAnswer) (token *oauth2.Token, refreshAt time.Time) {
-	token = &oauth2.Token{AccessToken: a.AccessToken, TokenType: tokenBearer}
+	token = &oauth2.Token{AccessToken: a.AccessToken, TokenType: g.tokenType()}
 	life := time.Duration(a.ExpiresIn)
 	if life == 0 {
 		return token, time.Time{}
@@ -227,7 +253,7 @@ func (t *Tokens) renew(ctx context.Context, refused Secret) (bool, error) {
 		if t.access.AccessToken != string(refused) {
 			return true, nil
 		}
-		if t.renewed || t.refresh == "" {
+		if t.renewed || t.refresh == "" && t.again == nil {
 			return false, nil
 		}
 		err := t.refreshAccess(ctx)
@@ -242,7 +268,7 @@ func (t *Tokens) renew(ctx context.Context, refused Secret) (bool, error) {
 // renewed returns the source whose token was refused, once it has another, or nil.
 func renewed(ctx context.Context, r *Request) (oauth2.TokenSource, error) {
 	t, ok := r.Previous.(*Tokens)
-	if !ok || t.grant.issuer != r.Authorization.Issuer {
+	if !ok || r.StepUp || t.grant.issuer != r.Authorization.Issuer {
 		return nil, nil
 	}
 	ok, err := t.renew(ctx, r.Refused)

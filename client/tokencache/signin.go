@@ -138,7 +138,7 @@ func (f *flow) SignIn(ctx context.Context, r *signin.Request) (oauth2.TokenSourc
 		}
 		return c.resume(v, name, now, o)
 	}
-	if previous, ours := r.Previous.(*signin.Tokens); ours && !f.use.Anew && previous.State().Issuer == issuer {
+	if previous, ours := r.Previous.(*signin.Tokens); ours && !f.use.Anew && !r.StepUp && previous.State().Issuer == issuer {
 		if renewed, err := previous.Renew(ctx, r.Refused); renewed || err != nil {
 			return previous, err
 		}
