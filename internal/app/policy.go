@@ -18,8 +18,8 @@ import (
 	"github.com/fastmcp-auth/fastmcp-auth/policy"
 )
 
-// policyInterval is how often the policy files are looked at.
-const policyInterval = 2 * time.Second
+// policyInterval is how often the policy files are looked at. A change is taken over when it is there at two looks.
+const policyInterval = time.Second
 
 // LoadPolicy returns the policy that s describes: the open one without sign-in, the file's, or that of the scopes. A
 // file that is not right is a [*policy.Faults], with everything that is wrong.
@@ -89,6 +89,7 @@ type policyFile struct {
 
 	mu      sync.Mutex
 	inUse   []byte // what the policy in use was read from
+	seen    []byte // what was there at the last look
 	refused string // why the file is not in use, as it was logged
 	used    uint64 // reloads that brought a policy
 	wrong   uint64 // reloads that were refused
@@ -107,10 +108,18 @@ func (f *policyFile) state() telemetry.PolicyState {
 
 // refresh reads the file. Where it says something else than before and is right, it is used from then on; where it is
 // wrong, the policy in use stays. Asked says that somebody wants to hear even that nothing changed.
+//
+// Half of a file that somebody is writing may be a policy too, and one that opens more: a rule whose roles are not there
+// yet. So a change that nobody speaks for is left alone until it was the same at two looks.
 func (f *policyFile) refresh(ctx context.Context, asked bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	p, body, err := readPolicy(f.path)
+	settled := asked || bytes.Equal(body, f.seen) || bytes.Equal(body, f.inUse)
+	f.seen = body
+	if !settled {
+		return
+	}
 	switch {
 	case err != nil:
 		if asked || err.Error() != f.refused {

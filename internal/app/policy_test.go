@@ -261,6 +261,21 @@ func TestAChangedPolicyFileIsNoticed(t *testing.T) {
 		if said := pass(); strings.Count(said, "\n") != 1 || !strings.Contains(said, "policy reloaded") || used != 1 {
 			t.Errorf("a change is told as %s", said)
 		}
+		// Half of a file may be a policy that opens more.
+		whole := "rules:\n  - name: r\n    tools: [reverse_tool]\n    roles: [Tools.Admin]\n"
+		rewrite(t, path, strings.TrimSuffix(whole, "    roles: [Tools.Admin]\n"))
+		time.Sleep(policyInterval)
+		synctest.Wait()
+		if said := log.take(); said != "" || used != 1 {
+			t.Errorf("attack 54 a file that is being written is told as %s, and used", said)
+		}
+		rewrite(t, path, whole)
+		if said := pass(); strings.Count(said, "\n") != 1 || !strings.Contains(said, "policy reloaded") || used != 2 {
+			t.Errorf("the whole of it is told as %s", said)
+		}
+		rewrite(t, path, ruled)
+		pass()
+		used = 1
 		rewrite(t, path, "rules: {}\n")
 		if said := pass(); strings.Count(said, "\n") != 1 || !strings.Contains(said, "policy refused") || used != 1 {
 			t.Errorf("a bad change is told as %s", said)
