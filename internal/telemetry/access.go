@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // AccessLog writes one DEBUG line for each request when it has been answered. Of the query only names are logged, of
@@ -39,13 +41,18 @@ func AccessLog(logger *slog.Logger, address func(*http.Request) string, next htt
 	})
 }
 
-// shorten bounds what a stranger can write into one line.
+// shorten bounds what a stranger can write into one line, and takes from it what speaks to the terminal of whoever reads.
 func shorten(text string) string {
 	const most = 200
 	if len(text) > most {
 		text = text[:most] + hidden
 	}
-	return strings.ToValidUTF8(text, "\ufffd")
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, text)
 }
 
 // watcher sees what is written to a response. Streams work through it: it flushes, and [http.ResponseController] finds

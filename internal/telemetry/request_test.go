@@ -134,6 +134,10 @@ func TestAccessLogIsSilentAboveDebugAndBoundsWhatStrangersWrite(t *testing.T) {
 	if _, _, raw := ask(t, r, func(http.ResponseWriter, *http.Request) {}); len(raw) > 1000 {
 		t.Errorf("one line has %d bytes", len(raw))
 	}
+	hostile := httptest.NewRequest("GET", "/%C2%9B2J%1B%5B2J%E2%80%AEx", nil)
+	if _, _, raw := ask(t, hostile, func(http.ResponseWriter, *http.Request) {}); strings.ContainsAny(raw, "\u009b\u001b\u202e") || strings.Contains(raw, `\u001b`) {
+		t.Errorf("the line speaks to the terminal of who reads it: %q", raw)
+	}
 	Middleware(nil, nil, http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), r)
 }
 
