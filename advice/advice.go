@@ -8,6 +8,7 @@
 //	OAuth's codes                               oauth.go
 //	Microsoft Entra's numbers (AADSTS)          entra.go
 //	pages of its admin center                   portal.go
+//	why a server refuses a token                token.go
 //	what a network says: names, TLS, time       network.go
 package advice
 

@@ -26,4 +26,9 @@ func TestTheTableIsWhole(t *testing.T) {
 			t.Errorf("%s has no cause, leads nowhere, or ends with a full stop", code)
 		}
 	}
+	for reason, e := range tokens {
+		if e.cause == "" || e.cure == "" && e.next == Nothing {
+			t.Errorf("%s has no cause, or leads nowhere", reason)
+		}
+	}
 }

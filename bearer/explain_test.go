@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/fastmcp-auth/fastmcp-auth/advice"
 	"github.com/fastmcp-auth/fastmcp-auth/bearer"
 	"github.com/fastmcp-auth/fastmcp-auth/identity"
 )
@@ -118,4 +119,16 @@ func FuzzDescribe(f *testing.F) {
 			t.Errorf("%+v", d)
 		}
 	})
+}
+
+// Every reason to refuse a token has advice, so that explain never ends with a shrug. A request that carries no token, or
+// carries it wrongly, is no matter of tokens.
+func TestEveryReasonHasAdvice(t *testing.T) {
+	for _, reason := range []bearer.Reason{bearer.ReasonMalformed, bearer.ReasonOpaque, bearer.ReasonAlgorithm, bearer.ReasonType, bearer.ReasonIssuer,
+		bearer.ReasonTenant, bearer.ReasonGuest, bearer.ReasonAudience, bearer.ReasonGraph, bearer.ReasonExpired, bearer.ReasonNotYet, bearer.ReasonLifetime,
+		bearer.ReasonKey, bearer.ReasonSignature, bearer.ReasonSubject, bearer.ReasonPermission, bearer.ReasonInactive, bearer.ReasonScope, bearer.ReasonUnavailable} {
+		if a, known := advice.ForToken(string(reason)); !known || a.Cause == "" {
+			t.Errorf("%s has no advice", reason)
+		}
+	}
 }

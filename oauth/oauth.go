@@ -8,4 +8,5 @@
 //	documents      RFC 8414, RFC 9728        metadata.go
 //	PKCE           RFC 7636                  pkce.go
 //	registration   RFC 7591                  registration.go
+//	claims         RFC 7519 and others       claims.go
 package oauth

@@ -6,6 +6,7 @@
 //	Listen   bind, build every room, refuse what cannot work   app.go
 //	tokens   the guard, and the development provider           signin.go
 //	policy   who may call what, read again when it changes     policy.go
+//	explain  what these settings say of a token                explain.go identify.go
 //	tools    the toolbox, and what is in it                    tools.go
 //	audit    what is recorded, where, of which request         audit.go
 //	limits   how many requests one caller or address may send  limits.go

@@ -11,22 +11,27 @@ import (
 
 // Identify verifies an access token as a server with these settings would, and says whose it is.
 func Identify(ctx context.Context, s *config.Settings, token string) (*identity.Identity, error) {
+	guard, err := guardFor(s)
+	if err != nil {
+		return nil, err
+	}
+	return guard.Verify(ctx, token)
+}
+
+// guardFor is the guard of a server with these settings, which is not going to run.
+func guardFor(s *config.Settings) (*bearer.Guard, error) {
 	switch {
 	case s.NoAuth:
 		return nil, errors.New("a server without sign-in reads no token")
 	case s.StartsDevProvider():
-		return nil, errors.New("no provider is configured that could stand for a token: set provider.kind, and what it needs")
+		return nil, ErrNoProvider
 	}
 	cfg := guardConfig(s, publicURL(s, address(s.Addr)))
 	var err error
 	if cfg.Providers, err = s.Providers(); err != nil {
 		return nil, err
 	}
-	guard, err := bearer.New(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return guard.Verify(ctx, token)
+	return bearer.New(cfg)
 }
 
 // address is where a server would listen, as a [net.Addr].

@@ -10,6 +10,7 @@
 //	config    each setting and where it came from  config.go
 //	login     sign in to a server                  login.go session.go
 //	doctor    the broken leg between here and a tool doctor.go
+//	explain   what a token is, and what a server says of it explain.go
 //	tools     what a server offers to call         tools.go
 //	call      call tools of a server               call.go ask.go limit.go progress.go result.go
 //
@@ -55,7 +56,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages ", "Flags | described "))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err, cmd.CommandPath()} })
 	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), healthCommand(), configCommand(s), policyCommand(s), loginCommand(s))
-	root.AddCommand(doctorCommand(s))
+	root.AddCommand(doctorCommand(s), explainCommand(s))
 	root.AddCommand(toolsCommand(s), callCommand(s))
 	ran, err := root.ExecuteContextC(ctx)
 	if err == nil {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/fastmcp-auth/fastmcp-auth/devidp"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/cli"
 )
 
@@ -40,6 +41,7 @@ func TestMain(m *testing.M) {
 //	hangup NAME TEXT   send SIGHUP and wait until its stderr says TEXT
 //	terminate NAME CODE  send SIGTERM and expect this exit code; its stderr is then the file NAME.log
 //	interrupted CODE TEXT ARG…   run it, send SIGINT once its stderr says TEXT, and expect this exit code
+//	provider, fault, mint, secretless    development providers inside the test, and their tokens: parties_test.go
 //	http METHOD URL [HEADER…]    ask, and write status line, headers and body to stdout
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -47,10 +49,12 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			env.Values[running] = map[string]*process{}
+			env.Values[providers] = map[string]*devidp.Running{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "start": start, "hangup": hangup, "terminate": terminate, "http": ask, "interrupted": interrupted,
+			"provider": provider, "fault": fault, "mint": mint, "secretless": secretless,
 		},
 	})
 }

@@ -66,11 +66,11 @@ func (c *Checks) Show(check Check) {
 	} else {
 		c.print(strings.TrimRight(lead+"  "+c.hang(saw, used+2, style), " ") + "\n")
 	}
-	c.facts(check.Facts)
+	c.Facts(check.Facts)
 }
 
-// facts stand below a check: what to do about it must be easy to read and to copy.
-func (c *Checks) facts(facts []Fact) {
+// Facts writes names and what they are, as they stand below a check: easy to read and to copy.
+func (c *Checks) Facts(facts []Fact) {
 	names := 0
 	for _, f := range facts {
 		names = max(names, uniseg.StringWidth(Clean(f.Name)))
