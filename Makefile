@@ -5,6 +5,8 @@ BINARY      := bin/fastmcp-auth
 NPM         := $(shell command -v npm)
 MVN         := $(and $(or $(JAVA_HOME),$(shell command -v java)),$(shell command -v mvn))
 REDIS       := $(shell command -v redis-server)
+SYSTEMD     := $(shell command -v systemd-analyze)
+PROMTOOL    := $(shell command -v promtool)
 FUZZ        := .
 FUZZTIME    := 10m
 export CGO_ENABLED ?= 1
@@ -32,7 +34,14 @@ test: ## run every test with the race detector, against real parties too
 	@if [ -z "$(REDIS)" ]; then \
 	  echo "left out: Redis (store/redis/), because redis-server is missing. Install Redis to run it."; \
 	  if [ "$$CI" = true ]; then exit 1; fi; fi
+	@if [ -z "$(SYSTEMD)" ]; then \
+	  echo "left out: the systemd unit (deploy/systemd/), because systemd-analyze is missing. Install systemd to check it."; \
+	  if [ "$$CI" = true ]; then exit 1; fi; fi
+	@if [ -z "$(PROMTOOL)" ]; then \
+	  echo "left out: the alert rules (deploy/prometheus/), because promtool is missing. Install Prometheus to check them."; \
+	  if [ "$$CI" = true ]; then exit 1; fi; fi
 	FASTMCP_AUTH_INTEGRATION=1 go test -race ./...
+	cd deploy/lint && go test ./...
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=1000x
 
 # One worker, and no time spent on making inputs small, so that a run takes what FUZZTIME says: a time, or 2000x for so many inputs.
