@@ -16,6 +16,7 @@
 //	sdk        the SDK's servers and what they call            sdk.go
 //	offers     prompts, templates, completions                 offers.go
 //	listen     streams of what changes                         subscriptions.go
+//	shares     how much of something one user may use          shares.go
 //	rounds     calls that ask the client for input             rounds.go, state.go
 //	answer     request ids, keep-alives, errors on the wire    answer.go, rpcerror.go
 //	Follow     traces of clients, and how much there is now    trace.go, stats.go
@@ -44,6 +45,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/fastmcp-auth/fastmcp-auth/identity"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/toolbox"
 )
 
@@ -114,7 +116,8 @@ type Handler struct {
 	legacy http.Handler // with sessions
 
 	methods       methods
-	subscriptions *subscriptions
+	subscriptions *shares
+	bodies        *shares         // large ones that are being read
 	leaving       context.Context // ends when the handler closes
 	leave         context.CancelFunc
 	states        *states
@@ -172,7 +175,8 @@ func New(o Options) (_ *Handler, err error) {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
 	h.methods = newMethods(h.box)
-	h.subscriptions = newSubscriptions(h.sessions.max, h.sessions.maxPerUser)
+	h.subscriptions = newShares(h.sessions.max, h.sessions.maxPerUser)
+	h.bodies = newShares(maxBodies, maxBodiesPerUser)
 	h.leaving, h.leave = context.WithCancel(context.Background())
 	if h.states, err = newStates(); err != nil {
 		return nil, fmt.Errorf("mcpserver: %w", err)
@@ -240,6 +244,11 @@ func (h *Handler) post(a *answer, r *http.Request) {
 	}
 	body, err := h.read(a, r)
 	if err != nil {
+		if errors.Is(err, errTooManyBodies) {
+			a.Header().Set("Retry-After", "1")
+			a.refuse(http.StatusTooManyRequests, &rpcError{Code: codeServer, Message: err.Error()})
+			return
+		}
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 			h.onLimit("body")
 			a.refuse(http.StatusRequestEntityTooLarge, invalidRequest("the body is larger than %d bytes", h.maxBody))
@@ -277,11 +286,27 @@ func (h *Handler) post(a *answer, r *http.Request) {
 	h.older(a, r, m, version, body)
 }
 
+// Bounds of what is held of bodies while they are being read. Who has a token could otherwise fill the memory with
+// bodies that never end.
+const (
+	cheapBody        = 16 << 10 // bytes of one that does not count
+	maxBodies        = 1024
+	maxBodiesPerUser = 32
+)
+
+var errTooManyBodies = errors.New("you are sending too many large messages at once; try again when one has arrived")
+
 // read reads the body, bounded. What a client says of its length is believed as far as it costs little.
 func (h *Handler) read(a *answer, r *http.Request) ([]byte, error) {
-	const cheap = 16 << 10
+	if r.ContentLength < 0 || r.ContentLength > cheapBody {
+		key := identity.FromContext(r.Context()).Key()
+		if !h.bodies.enter(key) {
+			return nil, errTooManyBodies
+		}
+		defer h.bodies.leave(key)
+	}
 	var body bytes.Buffer
-	body.Grow(int(min(max(r.ContentLength, 0), cheap)) + bytes.MinRead)
+	body.Grow(int(min(max(r.ContentLength, 0), cheapBody)) + bytes.MinRead)
 	_, err := body.ReadFrom(http.MaxBytesReader(a.ResponseWriter, r.Body, h.maxBody))
 	return body.Bytes(), err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"sync"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -25,40 +24,6 @@ func (h *Handler) listen(a *answer, r *http.Request, body []byte) {
 	defer cancel()
 	defer context.AfterFunc(h.leaving, cancel)()
 	h.pass(a, r.WithContext(ctx), h.stream, body, &request{})
-}
-
-// subscriptions counts the streams that are open, of all and of each user.
-type subscriptions struct {
-	max, maxPerUser int
-
-	mu      sync.Mutex
-	open    int
-	perUser map[string]int
-}
-
-func newSubscriptions(max, maxPerUser int) *subscriptions {
-	return &subscriptions{max: max, maxPerUser: maxPerUser, perUser: map[string]int{}}
-}
-
-// enter reports whether there is room for one more. The bound for each user does not bind where nobody signs in.
-func (s *subscriptions) enter(key string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.open >= s.max || key != "" && s.perUser[key] >= s.maxPerUser {
-		return false
-	}
-	s.open++
-	s.perUser[key]++
-	return true
-}
-
-func (s *subscriptions) leave(key string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.open--
-	if s.perUser[key]--; s.perUser[key] == 0 {
-		delete(s.perUser, key)
-	}
 }
 
 // mayWatch says why the caller in ctx may not be told of changes of a resource, or nil.
