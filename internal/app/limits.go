@@ -96,6 +96,9 @@ func network(address string) string {
 	if err != nil {
 		return address
 	}
+	if addr.Is4() {
+		return address // an IPv4 address has one spelling
+	}
 	if addr = addr.Unmap(); addr.Is4() {
 		return addr.String()
 	}

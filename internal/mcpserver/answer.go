@@ -40,6 +40,7 @@ type answer struct {
 	plain     *bytes.Buffer // an error the SDK answers as text, kept to be answered as JSON-RPC
 	status    int           // of plain
 	written   time.Time
+	limited   bool          // a write deadline was set
 	stop      chan struct{} // ends the keep-alives; nil before they begin
 	stopped   chan struct{}
 	finished  bool
@@ -156,10 +157,16 @@ func event(fields string, message []byte) []byte {
 
 // send writes to the wire, within the time a client has. It is called with mu held.
 func (a *answer) send(p []byte) error {
-	a.control.SetWriteDeadline(time.Now().Add(a.patience)) // not every writer has deadlines
+	a.limit()
 	_, err := a.ResponseWriter.Write(p)
 	a.written = time.Now()
 	return err
+}
+
+// limit gives the client a while to take what is written next. Not every writer has deadlines. It is called with mu held.
+func (a *answer) limit() {
+	a.limited = true
+	a.control.SetWriteDeadline(time.Now().Add(a.patience))
 }
 
 // Flush sends what was written.
@@ -230,7 +237,7 @@ func (a *answer) finish() {
 	stopped := a.stopped
 	plain, status := a.plain, a.status
 	a.plain = nil
-	committed := a.committed
+	committed, limited := a.committed, a.limited
 	if a.stream {
 		a.streams.Add(-1)
 	}
@@ -244,7 +251,9 @@ func (a *answer) finish() {
 	} else if !committed {
 		maps.Copy(a.ResponseWriter.Header(), a.header)
 	}
-	a.control.SetWriteDeadline(time.Time{})
+	if limited {
+		a.control.SetWriteDeadline(time.Time{})
+	}
 }
 
 // plainError says as JSON-RPC what the SDK said as text.

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"sync"
-	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -141,11 +140,8 @@ func (f *fast) takes(m *message, header http.Header) bool {
 	return true
 }
 
-// answerFast answers a plain request of the modern era, and reports whether it did.
+// answerFast answers a plain request of the modern era that is no call, and reports whether it did.
 func (h *Handler) answerFast(a *answer, r *http.Request, m *message) bool {
-	if !h.fast.takes(m, r.Header) {
-		return false
-	}
 	switch m.method {
 	case "tools/list", "resources/list":
 		list, ok := h.fast.list(r.Context(), a, h.box, m.method, true)
@@ -161,12 +157,35 @@ func (h *Handler) answerFast(a *answer, r *http.Request, m *message) bool {
 		}
 		h.writeResult(a, r, m)(h.fast.contents(a, m.name, contents))
 		return true
-	case "tools/call":
-		result, err := h.call(r.Context(), &toolbox.Call{Name: m.name, Arguments: m.arguments, RequestID: a.requestID})
-		h.answerCall(a, r, m, result, err, true)
-		return true
 	}
 	return false
+}
+
+// callFast answers a plain call of the modern era.
+func (h *Handler) callFast(a *answer, r *http.Request, m *message) {
+	call := h.admit(a, r, m, true)
+	if call == nil {
+		return
+	}
+	result, err := call.Call(r.Context())
+	result, err = told(result, err, a.requestID)
+	h.answerCall(a, r, m, result, err, true)
+}
+
+// admit lets a plain call in. Where it is not let in, it answers and returns nil.
+func (h *Handler) admit(a *answer, r *http.Request, m *message, isModern bool) *toolbox.Admitted {
+	call, err := h.box.Admit(r.Context(), &toolbox.Call{Name: m.name, Arguments: m.arguments, RequestID: a.requestID})
+	switch {
+	case err == nil:
+		return call
+	case errors.Is(err, toolbox.ErrNotRecorded):
+		h.answerError(a, r, m, err, isModern)
+	case isModern:
+		h.deny(a, r, err, http.StatusBadRequest)
+	default:
+		h.deny(a, r, err, http.StatusOK)
+	}
+	return nil
 }
 
 // answerCall answers with what came of a call.
@@ -368,11 +387,11 @@ func (a *answer) document(status int, body []byte) {
 	header := a.ResponseWriter.Header()
 	header["Content-Type"] = jsonType
 	header["Cache-Control"] = notKept
-	if len(body) > 2<<10 { // up to there net/http does it by itself
+	if len(body) > 2<<10 { // up to there net/http does it by itself, and sends it when the handler has returned
 		header.Set("Content-Length", strconv.Itoa(len(body)))
+		a.limit()
 	}
 	a.ResponseWriter.WriteHeader(status)
-	a.control.SetWriteDeadline(time.Now().Add(a.patience))
 	a.ResponseWriter.Write(body)
 }
 

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
-
-	"github.com/fastmcp-auth/fastmcp-auth/internal/toolbox"
 )
 
 // soon is how long a call in a session has to be answered as one document. Then it becomes the SDK's: a stream, kept
@@ -22,9 +20,6 @@ var errStopped = errors.New("the client stopped the call")
 
 // answerFastIn answers a plain request within a session, and reports whether it did.
 func (h *Handler) answerFastIn(a *answer, r *http.Request, m *message, rq *request, body []byte) bool {
-	if !h.fast.takes(m, r.Header) {
-		return false
-	}
 	switch m.method {
 	case "ping":
 		a.result(append(a.beginResult(128), "{}"...))
@@ -44,16 +39,21 @@ func (h *Handler) answerFastIn(a *answer, r *http.Request, m *message, rq *reque
 
 // callIn calls a tool within a session and answers, or lets the SDK answer, if it takes longer.
 func (h *Handler) callIn(a *answer, r *http.Request, m *message, rq *request, body []byte) {
+	call := h.admit(a, r, m, false)
+	if call == nil {
+		return
+	}
 	ctx, cancel := context.WithCancelCause(sessionContext{rq.session.ctx, r.Context()})
 	defer cancel(nil)
-	rq.session.mayStop(idKey(m.id), cancel)
+	rq.session.mayStop(rq.call, cancel)
 	rq.early = &early{cancel: cancel, done: make(chan struct{})}
 	panicked := make(chan any, 1)
 	handOver := time.AfterFunc(soon, func() {
 		defer func() { panicked <- recover() }()
 		h.pass(a, r, h.legacy, body, rq)
 	})
-	rq.early.end(h.call(ctx, &toolbox.Call{Name: m.name, Arguments: m.arguments, RequestID: a.requestID}))
+	result, err := call.Call(ctx)
+	rq.early.end(told(result, err, a.requestID))
 	if handOver.Stop() {
 		h.answerCall(a, r, m, rq.early.result, rq.early.err, false)
 	} else if v := <-panicked; v != nil {

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -23,7 +22,7 @@ const (
 // A well-formed request that cannot be served is answered with status 200: to these clients a 404 means that the
 // session is gone, and other refusals that the transport is broken.
 func (h *Handler) older(a *answer, r *http.Request, m *message, version string, body []byte) {
-	if version != "" && !slices.Contains(mcp.SupportedProtocolVersions(), version) {
+	if version != "" && !slices.Contains(spoken, version) {
 		a.refuse(http.StatusBadRequest, unsupportedVersion(version))
 		return
 	}
@@ -32,7 +31,7 @@ func (h *Handler) older(a *answer, r *http.Request, m *message, version string, 
 		a.refuse(http.StatusBadRequest, &rpcError{
 			Code:    mcp.CodeUnsupportedProtocolVersion,
 			Message: "initialize belongs to versions before " + firstModern + "; send server/discover, or initialize with an older MCP-Protocol-Version",
-			Data:    map[string]any{"supported": mcp.SupportedProtocolVersions(), "requested": version},
+			Data:    map[string]any{"supported": spoken, "requested": version},
 		})
 		return
 	}
@@ -70,18 +69,18 @@ func (h *Handler) older(a *answer, r *http.Request, m *message, version string, 
 		a.WriteHeader(http.StatusAccepted)
 		return
 	}
-	if !h.allowed(a, r, m, http.StatusOK) {
+	rq := &request{token: m.token, session: s}
+	plain := m.isCall() && h.fast.takes(m, r.Header)
+	if call := plain && m.method == "tools/call"; !call && !h.allowed(a, r, m, http.StatusOK) {
 		return
 	}
-	rq := &request{token: m.token, session: s}
 	if m.isCall() {
-		id := idKey(m.id)
-		if !s.enter(id) {
+		rq.call = idKey(m.id)
+		if !s.enter(rq.call) {
 			a.refuse(http.StatusBadRequest, invalidRequest("duplicate in-flight request ID %s", clip(string(m.id))))
 			return
 		}
-		rq.leave = sync.OnceFunc(func() { s.leave(id) })
-		if h.answerFastIn(a, r, m, rq, body) {
+		if plain && h.answerFastIn(a, r, m, rq, body) {
 			rq.leave()
 			return
 		}
@@ -150,7 +149,7 @@ func (h *Handler) sessionOf(a *answer, r *http.Request) (*session, func()) {
 		a.refuse(http.StatusMethodNotAllowed, invalidRequest("%s is not served in version %s; use POST", r.Method, clip(version)))
 		return nil, nil
 	}
-	if version != "" && !slices.Contains(mcp.SupportedProtocolVersions(), version) {
+	if version != "" && !slices.Contains(spoken, version) {
 		a.refuse(http.StatusBadRequest, unsupportedVersion(version))
 		return nil, nil
 	}

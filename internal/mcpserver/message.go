@@ -1,6 +1,7 @@
 package mcpserver
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -75,12 +76,39 @@ var (
 	protocolKeys = "io.modelcontextprotocol/"
 )
 
-// members are those of one object of the protocol.
-type members map[string]json.RawMessage
+// members are those of one object of the protocol. They are few, so that looking through them is faster than looking up.
+type members []member
+
+type member struct {
+	key   string
+	value json.RawMessage
+}
+
+// get returns the value of key, or nil where it is not given.
+func (m members) get(key string) json.RawMessage {
+	for i := range m {
+		if m[i].key == key {
+			return m[i].value
+		}
+	}
+	return nil
+}
+
+// text reads a value that must be a string. Most hold no escapes, and stand for themselves.
+func text(value json.RawMessage, to *string) bool {
+	if len(value) < 2 || value[0] != '"' {
+		return false
+	}
+	if inner := value[1 : len(value)-1]; bytes.IndexByte(inner, '\\') < 0 {
+		*to = string(inner)
+		return true
+	}
+	return json.Unmarshal(value, to) == nil
+}
 
 // read reads an object of the protocol: no two keys differ only by case, none looks like a key that means something.
 func read(s *strictjson.Scanner, where string, known []string) (members, error) {
-	found := members{}
+	found := make(members, 0, 8)
 	var folded strictjson.Keys
 	err := s.Object(func(key string, value []byte) error {
 		if !slices.Contains(known, key) {
@@ -93,7 +121,7 @@ func read(s *strictjson.Scanner, where string, known []string) (members, error) 
 		if !folded.Add(fold(key)) {
 			return s.Fail("%s has two keys that differ only by case: %q", where, strictjson.Clip(key))
 		}
-		found[key] = value
+		found = append(found, member{key, value})
 		return nil
 	})
 	return found, err
@@ -161,23 +189,22 @@ func parse(body []byte) (*message, *rpcError) {
 	if fault := m.readEnvelope(top); fault != nil {
 		return m, fault
 	}
-	return m, m.readParams(top["params"])
+	return m, m.readParams(top.get("params"))
 }
 
 // readEnvelope reads everything but the params. JSON-RPC 2.0, sections 4 and 5.
 func (m *message) readEnvelope(top members) *rpcError {
-	if id, given := top["id"]; given {
+	if id := top.get("id"); id != nil {
 		if !isID(id) {
 			return invalidRequest("the id must be a string or a whole number up to 2^53, of at most %d bytes", maxID)
 		}
 		m.id = id
 	}
-	if string(top["jsonrpc"]) != `"2.0"` {
+	if string(top.get("jsonrpc")) != `"2.0"` {
 		return invalidRequest(`"jsonrpc" must be "2.0"`)
 	}
-	method, isRequest := top["method"]
-	_, hasResult := top["result"]
-	_, hasError := top["error"]
+	method := top.get("method")
+	isRequest, hasResult, hasError := method != nil, top.get("result") != nil, top.get("error") != nil
 	if isRequest && (hasResult || hasError) {
 		return invalidRequest("the message is a request and an answer at once")
 	}
@@ -188,7 +215,7 @@ func (m *message) readEnvelope(top members) *rpcError {
 		m.response = true
 		return nil
 	}
-	if json.Unmarshal(method, &m.method) != nil || m.method == "" || len(m.method) > maxID ||
+	if !text(method, &m.method) || m.method == "" || len(m.method) > maxID ||
 		strings.ContainsFunc(m.method, unicode.IsControl) { // answers and logs repeat it
 		m.method = ""
 		return invalidRequest(`"method" must be the name of a method`)
@@ -210,37 +237,37 @@ func (m *message) readParams(raw json.RawMessage) *rpcError {
 	if err != nil {
 		return invalidParams("the params of %s are not right: %s", clip(m.method), said(err))
 	}
-	if fault := m.readMeta(params["_meta"]); fault != nil {
+	if fault := m.readMeta(params.get("_meta")); fault != nil {
 		return fault
 	}
-	if cursor, given := params["cursor"]; given && cursor[0] != '"' {
+	if cursor := params.get("cursor"); cursor != nil && cursor[0] != '"' {
 		return invalidParams(`"cursor" must be a string`)
 	}
-	for key := range params {
-		m.plain = m.plain && slices.Contains(plainParams, key)
+	for _, p := range params {
+		m.plain = m.plain && slices.Contains(plainParams, p.key)
 	}
-	m.cancels = params["requestId"]
+	m.cancels = params.get("requestId")
 	return m.missing(params)
 }
 
 // missing refuses a call without what its method needs.
 func (m *message) missing(params members) *rpcError {
 	need := func(key string, to *string) *rpcError {
-		value, given := params[key]
-		if !given {
+		value := params.get(key)
+		if value == nil {
 			return invalidParams("%s needs %q in its params", m.method, key)
 		}
-		if json.Unmarshal(value, to) != nil || *to == "" || value[0] != '"' {
+		if !text(value, to) || *to == "" {
 			return invalidParams("%q must be a string that is not empty", key)
 		}
 		return nil
 	}
 	switch m.method {
 	case "tools/call":
-		if arguments, given := params["arguments"]; given && arguments[0] != '{' && string(arguments) != "null" {
+		if arguments := params.get("arguments"); arguments != nil && arguments[0] != '{' && string(arguments) != "null" {
 			return invalidParams(`"arguments" must be an object`)
 		}
-		m.arguments = params["arguments"]
+		m.arguments = params.get("arguments")
 		return need("name", &m.name)
 	case "resources/read":
 		return need("uri", &m.name)
@@ -251,7 +278,7 @@ func (m *message) missing(params members) *rpcError {
 		var version string
 		return need("protocolVersion", &version)
 	case "subscriptions/listen":
-		return readNotifications(params["notifications"])
+		return readNotifications(params.get("notifications"))
 	}
 	return m.readOffer(params, need)
 }
@@ -267,32 +294,32 @@ func (m *message) readMeta(raw json.RawMessage) *rpcError {
 	if err != nil {
 		return invalidParams("the _meta of %s is not right: %s", clip(m.method), said(err))
 	}
-	if version, given := meta[mcp.MetaKeyProtocolVersion]; given {
-		if json.Unmarshal(version, &m.version) != nil || m.version == "" {
+	if version := meta.get(mcp.MetaKeyProtocolVersion); version != nil {
+		if !text(version, &m.version) || m.version == "" {
 			return invalidParams("%q in _meta must be a protocol version", mcp.MetaKeyProtocolVersion)
 		}
 	}
-	if capabilities, given := meta[mcp.MetaKeyClientCapabilities]; given {
+	if capabilities := meta.get(mcp.MetaKeyClientCapabilities); capabilities != nil {
 		if capabilities[0] != '{' {
 			return invalidParams("%q in _meta must be an object", mcp.MetaKeyClientCapabilities)
 		}
 		m.capable, m.capabilities = true, capabilities
 	}
-	if info, given := meta[mcp.MetaKeyClientInfo]; given && info[0] != '{' {
+	if info := meta.get(mcp.MetaKeyClientInfo); info != nil && info[0] != '{' {
 		return invalidParams("%q in _meta must be an object", mcp.MetaKeyClientInfo)
-	} else if given {
+	} else if info != nil {
 		m.info = info
 	}
-	if token, given := meta["progressToken"]; given {
+	if token := meta.get("progressToken"); token != nil {
 		if !isID(token) {
 			return invalidParams(`"progressToken" must be a string or a whole number, of at most %d bytes`, maxID)
 		}
 		m.token = true
 	}
-	_, m.log = meta[logLevelKey]
+	m.log = meta.get(logLevelKey) != nil
 	m.trace = traceOf(meta)
-	for key := range meta {
-		if strings.HasPrefix(key, protocolKeys) && !slices.Contains(plainMeta, key) {
+	for _, member := range meta {
+		if strings.HasPrefix(member.key, protocolKeys) && !slices.Contains(plainMeta, member.key) {
 			m.plain = false
 		}
 	}

@@ -25,6 +25,9 @@ const (
 	paramHeader   = "Mcp-Param-"
 )
 
+// spoken are the protocol versions that the SDK speaks.
+var spoken = mcp.SupportedProtocolVersions()
+
 // modern serves a message of 2026-07-28 or later: stateless, its headers mirroring its body.
 func (h *Handler) modern(a *answer, r *http.Request, m *message, version string, body []byte) {
 	if m.response {
@@ -52,10 +55,15 @@ func (h *Handler) modern(a *answer, r *http.Request, m *message, version string,
 		a.refuse(http.StatusBadRequest, invalidParams("%s needs the object %q in its _meta", m.method, mcp.MetaKeyClientCapabilities))
 		return
 	}
+	plain := h.fast.takes(m, r.Header)
+	if plain && m.method == "tools/call" {
+		h.callFast(a, r, m)
+		return
+	}
 	if !h.allowed(a, r, m, http.StatusBadRequest) {
 		return
 	}
-	if h.answerFast(a, r, m) {
+	if plain && h.answerFast(a, r, m) {
 		return
 	}
 	if m.method == "subscriptions/listen" {
@@ -76,7 +84,7 @@ func checkVersion(m *message, header string) *rpcError {
 		return &rpcError{Code: mcp.CodeHeaderMismatch, Message: fmt.Sprintf("the header %s is missing", "MCP-Protocol-Version")}
 	case m.version != "" && m.version != header:
 		return &rpcError{Code: mcp.CodeHeaderMismatch, Message: fmt.Sprintf("the header MCP-Protocol-Version says %q, and _meta says %q", clip(header), clip(m.version))}
-	case !slices.Contains(mcp.SupportedProtocolVersions(), header) || header < firstModern:
+	case !slices.Contains(spoken, header) || header < firstModern:
 		return unsupportedVersion(header)
 	case m.version == "" && m.isCall():
 		return invalidParams("%s needs %q in its _meta", clip(m.method), mcp.MetaKeyProtocolVersion)
@@ -88,7 +96,7 @@ func unsupportedVersion(version string) *rpcError {
 	return &rpcError{
 		Code:    mcp.CodeUnsupportedProtocolVersion,
 		Message: fmt.Sprintf("the protocol version %q is not spoken here", clip(version)),
-		Data:    map[string]any{"supported": mcp.SupportedProtocolVersions(), "requested": clip(version)},
+		Data:    map[string]any{"supported": spoken, "requested": clip(version)},
 	}
 }
 
@@ -172,17 +180,22 @@ func (h *Handler) allowed(a *answer, r *http.Request, m *message, status int) bo
 	if err == nil {
 		return true
 	}
+	h.deny(a, r, err, status)
+	return false
+}
+
+// deny answers who may not do what they asked for.
+func (h *Handler) deny(a *answer, r *http.Request, err error, status int) {
 	if scopes, missing := missingScopes(err); missing && h.guard != nil {
 		a.handOver(func(w http.ResponseWriter) { h.guard.InsufficientScope(w, r, scopes) })
-		return false
+		return
 	} else if missing {
 		a.refuse(http.StatusForbidden, &rpcError{Code: jsonrpc.CodeInvalidRequest, Message: err.Error(), Data: map[string]any{"scopes": scopes}})
-		return false
+		return
 	}
 	if unknown := (*toolbox.UnknownError)(nil); errors.As(err, &unknown) {
 		a.refuse(status, unknownName(unknown))
-		return false
+		return
 	}
 	a.refuse(status, invalidParams("%s", err.Error()))
-	return false
 }

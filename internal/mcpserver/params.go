@@ -7,17 +7,17 @@ import "encoding/json"
 func (m *message) readOffer(params members, need func(key string, to *string) *rpcError) *rpcError {
 	switch m.method {
 	case "prompts/get":
-		if arguments, given := params["arguments"]; given && arguments[0] != '{' && string(arguments) != "null" {
+		if arguments := params.get("arguments"); arguments != nil && arguments[0] != '{' && string(arguments) != "null" {
 			return invalidParams(`"arguments" must be an object`)
 		}
-		m.arguments = params["arguments"]
+		m.arguments = params.get("arguments")
 		return need("name", &m.name)
 	case "resources/subscribe", "resources/unsubscribe":
-		if uri := params["uri"]; uri != nil && json.Unmarshal(uri, &m.uri) != nil {
+		if uri := params.get("uri"); uri != nil && json.Unmarshal(uri, &m.uri) != nil {
 			return invalidParams(`"uri" must be a string`)
 		}
 	case "completion/complete":
-		return m.readRef(params["ref"])
+		return m.readRef(params.get("ref"))
 	}
 	return nil
 }
@@ -38,7 +38,7 @@ func readNotifications(raw json.RawMessage) *rpcError {
 		return invalidParams("the notifications of subscriptions/listen are not right: %s", said(err))
 	}
 	var watched []string
-	if list, given := notifications["resourceSubscriptions"]; given && json.Unmarshal(list, &watched) != nil {
+	if list := notifications.get("resourceSubscriptions"); list != nil && json.Unmarshal(list, &watched) != nil {
 		return invalidParams(`"resourceSubscriptions" must be a list of URIs`)
 	}
 	if len(watched) > maxWatched {
@@ -58,11 +58,11 @@ func (m *message) readRef(raw json.RawMessage) *rpcError {
 	if err != nil {
 		return invalidParams("the ref of %s is not right: %s", m.method, said(err))
 	}
-	to, value := &m.prompt, ref["name"]
-	switch string(ref["type"]) {
+	to, value := &m.prompt, ref.get("name")
+	switch string(ref.get("type")) {
 	case `"ref/prompt"`:
 	case `"ref/resource"`:
-		to, value = &m.uri, ref["uri"]
+		to, value = &m.uri, ref.get("uri")
 	default:
 		return invalidParams(`the "type" of "ref" must be "ref/prompt" or "ref/resource"`)
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
@@ -37,7 +38,15 @@ type request struct {
 	session  *session        // nil in the modern era
 	begins   bool            // the request begins the session
 	early    *early          // a call that has begun already; nil for all others
-	leave    func()          // gives the id of a call in a session free; nil for all others
+	call     string          // the id of a call in a session; empty for all others
+	left     sync.Once
+}
+
+// leave gives the id of a call in a session free, once. For all others it does nothing.
+func (rq *request) leave() {
+	if rq.call != "" {
+		rq.left.Do(func() { rq.session.leave(rq.call) })
+	}
 }
 
 type requestKey struct{}
@@ -72,7 +81,7 @@ func (h *Handler) pass(a *answer, r *http.Request, next http.Handler, body []byt
 // forget drops what nobody took up. When the client left early, the SDK may still be about to.
 func (h *Handler) forget(r *http.Request, nonce string, rq *request) {
 	drop := func() {
-		if _, left := h.requests.LoadAndDelete(nonce); left && rq.leave != nil {
+		if _, left := h.requests.LoadAndDelete(nonce); left {
 			rq.leave()
 		}
 	}
@@ -132,9 +141,7 @@ func (h *Handler) receive(next mcp.MethodHandler) mcp.MethodHandler {
 			// Without the request there is no caller, and without a caller nothing is done.
 			return nil, (&rpcError{Code: jsonrpc.CodeInternalError, Message: "the request is no longer known"}).wire(rand.Text())
 		}
-		if rq.leave != nil {
-			defer rq.leave()
-		}
+		defer rq.leave()
 		ctx = identity.NewContext(served{ctx, rq.values}, rq.identity)
 		ctx = context.WithValue(ctx, requestKey{}, rq)
 		rq.answer.keepAlive()
@@ -228,13 +235,18 @@ func (h *Handler) converse(ctx context.Context, req *mcp.CallToolRequest, rq *re
 // call calls a tool. What is wrong with the arguments is a result, and a result that says so names the request.
 func (h *Handler) call(ctx context.Context, call *toolbox.Call) (*mcp.CallToolResult, error) {
 	result, err := h.box.Call(ctx, call)
+	return told(result, err, call.RequestID)
+}
+
+// told is what came of a call, as it is told to clients.
+func told(result *mcp.CallToolResult, err error, requestID string) (*mcp.CallToolResult, error) {
 	if wrong := (*toolbox.ArgumentsError)(nil); errors.As(err, &wrong) {
 		// A model that sees what was wrong can call again, so this is a result. MCP 2025-11-25, tools, error handling.
 		result, err = &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: wrong.Error()}}}, nil
 	}
 	if err == nil && result.IsError {
 		named := *result
-		named.Meta = mcp.Meta{"request_id": call.RequestID}
+		named.Meta = mcp.Meta{"request_id": requestID}
 		for k, v := range result.Meta {
 			named.Meta[k] = v
 		}

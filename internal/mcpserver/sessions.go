@@ -146,7 +146,7 @@ func clientOf(id *identity.Identity) string {
 	return id.ClientID
 }
 
-// use returns the session of this id if this user began it with this program, with a function to call when the request has ended; posts is
+// use returns the session of this id if this user began it with this program, with a function to call once when the request has ended; posts is
 // 1 for a request with a message and 0 for a stream. For any other id it returns nil.
 func (t *sessions) use(id string, who *identity.Identity, posts int) (*session, func()) {
 	t.mu.Lock()
@@ -161,11 +161,11 @@ func (t *sessions) use(id string, who *identity.Identity, posts int) (*session, 
 		s.timer.Stop()
 		s.timer = nil
 	}
-	return s, sync.OnceFunc(func() {
+	return s, func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		t.release(s, posts)
-	})
+	}
 }
 
 // release ends one request in s. It is called with mu held.

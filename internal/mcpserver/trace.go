@@ -2,7 +2,6 @@ package mcpserver
 
 import (
 	"context"
-	"encoding/json"
 )
 
 // Message is one message of a client as observers hear of it.
@@ -23,8 +22,8 @@ const maxTrace = 8192
 // 3.2, has it ignored.
 func traceOf(meta members) (t Trace) {
 	read := func(key string, to *string) {
-		raw := meta[key]
-		if len(raw) < 2 || len(raw) > maxTrace || raw[0] != '"' || json.Unmarshal(raw, to) != nil {
+		raw := meta.get(key)
+		if len(raw) < 2 || len(raw) > maxTrace || !text(raw, to) {
 			*to = ""
 		}
 	}

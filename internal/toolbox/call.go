@@ -34,25 +34,49 @@ type Call struct {
 // one of the errors of this package: [*UnknownError], [*ScopeError], [*ArgumentsError], [*CapabilityError], [*FailedError],
 // [ErrDraining], [ErrBusy], [ErrTimeout], [ErrCancelled], [ErrTooLarge] or [ErrNotRecorded].
 func (b *Box) Call(ctx context.Context, c *Call) (*mcp.CallToolResult, error) {
-	requestID := c.RequestID
-	if requestID == "" {
-		requestID = rand.Text()
+	a, err := b.Admit(ctx, c)
+	if err != nil {
+		return nil, err
 	}
-	t := b.byName[c.Name]
-	arguments := c.Arguments
-	if trimmed := bytes.TrimSpace(arguments); len(trimmed) == 0 || bytes.Equal(trimmed, []byte("null")) {
-		arguments = json.RawMessage("{}")
+	return a.Call(ctx)
+}
+
+// Admitted is a call that was decided and let in, and is to be made once.
+type Admitted struct {
+	tool      *tool
+	call      *Call
+	requestID string
+	arguments json.RawMessage
+	record    entry
+}
+
+// Admit decides a call for the caller in ctx and records the decision; what it returns is the call, yet to be made. It is
+// [Box.Call] in two steps, for a face that answers a refusal in another way than what comes of the call. Its errors are
+// [*UnknownError], [*ScopeError] and [ErrNotRecorded].
+func (b *Box) Admit(ctx context.Context, c *Call) (*Admitted, error) {
+	a := &Admitted{tool: b.byName[c.Name], call: c, requestID: c.RequestID, arguments: c.Arguments}
+	if a.requestID == "" {
+		a.requestID = rand.Text()
 	}
-	d, record := b.judge(ctx, requestID, c.Name, t != nil, arguments)
-	unrecorded := record.decided(ctx)
+	if trimmed := bytes.TrimSpace(a.arguments); len(trimmed) == 0 || string(trimmed) == "null" {
+		a.arguments = json.RawMessage("{}")
+	}
+	var d policy.Decision
+	d, a.record = b.judge(ctx, a.requestID, c.Name, a.tool != nil, a.arguments)
+	unrecorded := a.record.decided(ctx)
 	if d.Effect != policy.Allow {
 		return nil, b.refusedTool(ctx, c.Name, d)
 	}
 	if unrecorded != nil {
 		return nil, unrecorded
 	}
-	ctx = record.begun(ctx)
-	result, size, err := b.call(ctx, t, requestID, arguments, c)
+	return a, nil
+}
+
+// Call makes the call, and records what came of it. It returns what [Box.Call] returns.
+func (a *Admitted) Call(ctx context.Context) (*mcp.CallToolResult, error) {
+	ctx = a.record.begun(ctx)
+	result, size, err := a.record.box.call(ctx, a.tool, a.requestID, a.arguments, a.call)
 	word := "ok"
 	switch {
 	case err != nil:
@@ -61,7 +85,7 @@ func (b *Box) Call(ctx context.Context, c *Call) (*mcp.CallToolResult, error) {
 	case result.IsError:
 		word = "tool_error"
 	}
-	if err := record.ended(ctx, size, word, err); err != nil {
+	if err := a.record.ended(ctx, size, word, err); err != nil {
 		return nil, err
 	}
 	return result, nil

@@ -17,6 +17,8 @@ import (
 
 // Audit records what is decided, before the effect, and what came of it. A [*audit.Trail] is one.
 type Audit interface {
+	// Keeps reports whether anything is recorded now. A call that began while nothing was has no outcome either.
+	Keeps() bool
 	// Write records e before it returns. An error closes the door: the call is not made, or its result not given.
 	Write(ctx context.Context, e audit.Event) error
 	// Hash returns a fingerprint of the arguments of a call that does not tell what they are.
@@ -26,12 +28,13 @@ type Audit interface {
 // entry is what is recorded of one call or read: its decision first, then its outcome.
 type entry struct {
 	box   *Box
+	keeps bool // somebody records it; otherwise the event holds no more than an observer hears of
 	event audit.Event
 	since time.Time
 }
 
 // judge decides about a call that is then to be recorded, and begins its record.
-func (b *Box) judge(ctx context.Context, requestID, operation string, known bool, arguments json.RawMessage) (policy.Decision, *entry) {
+func (b *Box) judge(ctx context.Context, requestID, operation string, known bool, arguments json.RawMessage) (policy.Decision, entry) {
 	var since time.Time
 	if b.observer != nil {
 		since = b.now()
@@ -56,13 +59,9 @@ func (b *Box) refusing(ctx context.Context, operation string, known bool, argume
 }
 
 // entry begins the record of a call. An operation that does not exist is a name somebody made up, and is left out.
-func (b *Box) entry(ctx context.Context, requestID, operation string, known bool, arguments json.RawMessage, d policy.Decision) *entry {
-	n := &entry{box: b, since: b.now()}
-	id := identity.FromContext(ctx)
-	n.event = audit.Event{Time: n.since, Kind: audit.Decided, RequestID: requestID, Principal: audit.Of(id), Decision: audit.Deny, Rule: d.Rule}
-	if id != nil {
-		n.event.Client = id.ClientID
-	}
+func (b *Box) entry(ctx context.Context, requestID, operation string, known bool, arguments json.RawMessage, d policy.Decision) entry {
+	n := entry{box: b, since: b.now(), keeps: b.audit != nil && b.audit.Keeps()}
+	n.event = audit.Event{Time: n.since, Kind: audit.Decided, RequestID: requestID, Decision: audit.Deny, Rule: d.Rule}
 	if known {
 		n.event.Tool = b.named(operation)
 	}
@@ -72,7 +71,15 @@ func (b *Box) entry(ctx context.Context, requestID, operation string, known bool
 	case policy.NeedsScope:
 		n.event.Decision = audit.NeedsScope
 	}
-	if b.audit != nil && arguments != nil {
+	if !n.keeps {
+		return n
+	}
+	id := identity.FromContext(ctx)
+	n.event.Principal = audit.Of(id)
+	if id != nil {
+		n.event.Client = id.ClientID
+	}
+	if arguments != nil {
 		n.event.Arguments = b.audit.Hash(arguments)
 	}
 	return n
@@ -94,7 +101,7 @@ func (b *Box) named(operation string) string {
 
 // decided records the decision. Nothing may be done where it returns an error.
 func (n *entry) decided(ctx context.Context) error {
-	if n.box.audit == nil {
+	if !n.keeps {
 		return nil
 	}
 	if err := n.box.audit.Write(ctx, n.event); err != nil {
@@ -113,7 +120,7 @@ func (n *entry) ended(ctx context.Context, size int64, result string, err error)
 	if err != nil {
 		size, result = 0, resultOf(err)
 	}
-	if n.box.audit == nil {
+	if !n.keeps {
 		n.tellEnd(ctx, result)
 		return err
 	}

@@ -34,6 +34,7 @@ type runningCall struct {
 	Running
 	caller string
 	cancel context.CancelCauseFunc
+	timer  *time.Timer // ends the call; nil where nothing does
 }
 
 func (r *running) init(max, maxPerCaller int, timeout time.Duration) {
@@ -62,16 +63,41 @@ func (r *running) begin(ctx context.Context, what Running) (_ context.Context, e
 		return nil, nil, ErrBusy
 	}
 	ctx, call.cancel = context.WithCancelCause(ctx)
-	stop := func() {}
 	if r.timeout > 0 {
-		ctx, stop = context.WithTimeoutCause(ctx, r.timeout, ErrTimeout)
+		ctx = limited{ctx, time.Now().Add(r.timeout)}
+		call.timer = time.AfterFunc(r.timeout, func() { call.cancel(ErrTimeout) })
 	}
 	r.calls[call] = struct{}{}
 	r.perCaller[call.caller]++
-	return ctx, func() { stop(); r.end(call) }, nil
+	return ctx, func() { r.end(call) }, nil
+}
+
+// limited is the context of a call that may not take for ever: one context that ends for every reason a call ends for.
+type limited struct {
+	context.Context
+	deadline time.Time
+}
+
+// Deadline returns when the call ends, at the latest.
+func (l limited) Deadline() (time.Time, bool) {
+	if sooner, ok := l.Context.Deadline(); ok && sooner.Before(l.deadline) {
+		return sooner, true
+	}
+	return l.deadline, true
+}
+
+// Err tells a call that took too long from one that was cancelled.
+func (l limited) Err() error {
+	if err := l.Context.Err(); err == nil || context.Cause(l.Context) != ErrTimeout {
+		return err
+	}
+	return context.DeadlineExceeded
 }
 
 func (r *running) end(call *runningCall) {
+	if call.timer != nil {
+		call.timer.Stop()
+	}
 	call.cancel(nil)
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -17,7 +17,8 @@ func (b *Box) SetShadow(p *policy.Policy) { b.shadow.Store(p) }
 // tell logs what the record leaves out: why a call was denied, and where the shadow policy would have decided otherwise.
 // Never who called with what, nor a name that somebody made up. That a scope is missing the caller hears itself.
 func (b *Box) tell(ctx context.Context, requestID, operation string, known bool, arguments json.RawMessage, d policy.Decision) {
-	if !known {
+	p := b.shadow.Load()
+	if !known || p == nil && d.Effect != policy.Deny {
 		return
 	}
 	attrs := []slog.Attr{slog.String("operation", operation), slog.String("decision", d.Effect.String()), slog.String("rule", d.Rule)}
@@ -27,7 +28,6 @@ func (b *Box) tell(ctx context.Context, requestID, operation string, known bool,
 	if d.Effect == policy.Deny {
 		b.logger.LogAttrs(ctx, slog.LevelInfo, "call denied", append(attrs, slog.String("reason", d.Reason))...)
 	}
-	p := b.shadow.Load()
 	if p == nil {
 		return
 	}

@@ -16,7 +16,7 @@
 //	Observer who counts and traces calls             observe.go
 //	Shadow   what another policy would have said    shadow.go
 //	Running  what runs now; Drain ends it           running.go
-//	schema   arguments and output against schemas   schema.go
+//	schema   arguments and output against schemas   schema.go fits.go
 //	errors   why a call did not happen              errors.go
 package toolbox
 

@@ -18,6 +18,10 @@ const MaxQuery = 65536
 // reverseSteps is how many times a reversal says how far it is.
 const reverseSteps = 20
 
+type reversed struct {
+	Query string `json:"reversed_query"`
+}
+
 // reverse returns reverse_tool, which takes its time over the work so that progress can be watched.
 func reverse(duration time.Duration) Tool {
 	return Tool{
@@ -46,7 +50,7 @@ func reverse(duration time.Duration) Tool {
 			if err := takeTime(ctx, duration, uniseg.GraphemeClusterCount(in.Query), progress); err != nil {
 				return nil, err
 			}
-			return answer(map[string]string{"reversed_query": uniseg.ReverseString(in.Query)})
+			return answer(reversed{uniseg.ReverseString(in.Query)})
 		},
 	}
 }
