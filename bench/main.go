@@ -2,8 +2,9 @@
 //
 // The floor is a bare net/http handler that parses the same JSON-RPC and answers the same bytes. The peer is the
 // official SDK behind its own RequireBearerToken. Each server is a process of its own, a copy of this program; the load
-// comes from another. What is compared was measured minutes apart on one machine, in turns, so that a noisy neighbour
-// disturbs all alike; the budgets are ratios. It exits with 1 on a wrong answer, never for a slow one.
+// comes from another. All are measured in short turns, moments apart, so that a noisy neighbour disturbs all alike. The
+// budgets are ratios, each the median of many pairs of turns in the same round. It exits with 1 on a wrong answer, never
+// for a slow one.
 //
 //	the run, its rounds and its peers     main.go rounds.go
 //	a server to measure                   serve.go floor.go sdk.go ours.go
@@ -49,8 +50,8 @@ func run(ctx context.Context, args []string) error {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&o.binary, "binary", "bin/fastmcp-auth", "the program, stripped, whose size and start are measured")
-	flags.DurationVar(&o.slice, "slice", 500*time.Millisecond, "how long one server is under load in one round")
-	flags.IntVar(&o.rounds, "rounds", 3, "how many rounds; what is reported is the median")
+	flags.DurationVar(&o.slice, "slice", 200*time.Millisecond, "how long one server is under load in one round")
+	flags.IntVar(&o.rounds, "rounds", 9, "how many rounds; what is reported is the median")
 	flags.IntVar(&o.streams, "streams", 10_000, "idle streams to hold; 0 leaves them out")
 	flags.StringVar(&o.only, "only", "", "measure only servers whose name contains this, and no budgets")
 	flags.StringVar(&o.profile, "profile", "", "write profiles of the servers into this folder")

@@ -36,16 +36,17 @@ type peer struct {
 	sent  []string
 }
 
-// peers are all that is compared, the floor first.
+// peers are all that is compared. Those whose ratio has a budget stand beside each other, so that they are measured
+// moments apart.
 func peers(issuer string) []*peer {
 	return []*peer{
-		{name: "floor"},
 		{name: "sdk", job: job{Kind: "sdk", Issuer: issuer}, tokens: 1, skip: legacy},
 		{name: "sdk", job: job{Kind: "sdk", Issuer: issuer, Legacy: true}, tokens: 1, skip: modern},
+		{name: "ours, policy and audit", job: job{Kind: "ours", Issuer: issuer, Recorded: true}, tokens: 1},
+		{name: "floor"},
+		{name: "ours, warm token", job: job{Kind: "ours", Issuer: issuer}, tokens: 1},
 		{name: "ours --no-auth", job: job{Kind: "ours"}},
 		{name: "ours, cold token", job: job{Kind: "ours", Issuer: issuer}, tokens: seldom},
-		{name: "ours, warm token", job: job{Kind: "ours", Issuer: issuer}, tokens: 1},
-		{name: "ours, policy and audit", job: job{Kind: "ours", Issuer: issuer, Recorded: true}, tokens: 1},
 		{name: "ours, streams", job: job{Kind: "ours", Issuer: issuer}, tokens: 1, stream: true},
 	}
 }
@@ -211,10 +212,13 @@ func result(ctx context.Context) (string, error) {
 	return string(m.Result), nil
 }
 
-// rounds lets every peer have its turn in every round, after one that warms up.
+// rounds lets every peer have its turn in every round, after one that warms up. Every other round goes backwards, so
+// that what gets slower with time does not count against the same peers.
 func (r *results) rounds(ctx context.Context, o options, loader *child, all []*peer, version string, n int) error {
+	turns := slices.Clone(all)
 	for round := range o.rounds + 1 {
-		for _, p := range all {
+		slices.Reverse(turns)
+		for _, p := range turns {
 			if p.skip == version {
 				continue
 			}
@@ -223,7 +227,7 @@ func (r *results) rounds(ctx context.Context, o options, loader *child, all []*p
 			}
 			slice := o.slice
 			if round == 0 {
-				slice /= 5
+				slice /= 2
 			}
 			s, err := p.measure(loader, burst{
 				Addr: p.addr(), Version: version, Tokens: p.sent, Connections: n,
