@@ -24,14 +24,9 @@ const maxForm = 64 << 10 // bytes of a form in which a stray token is looked for
 // identity's Key, which binds the SDK's sessions to their user.
 func (g *Guard) Protect(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, refused := credential(r)
+		id, refused := g.caller(r)
 		if refused != nil {
 			g.Refuse(w, r, refused)
-			return
-		}
-		id, err := g.Verify(r.Context(), token)
-		if err != nil {
-			g.Refuse(w, r, err)
 			return
 		}
 		bare := r.WithContext(g.callers.context(r.Context(), id))
@@ -39,6 +34,22 @@ func (g *Guard) Protect(h http.Handler) http.Handler {
 		delete(bare.Header, "Authorization")
 		h.ServeHTTP(w, bare)
 	})
+}
+
+// caller says who sent the request. What is remembered was well formed, so only what is new is looked at.
+func (g *Guard) caller(r *http.Request) (*identity.Identity, *Error) {
+	token, refused := credential(r)
+	if refused != nil {
+		return nil, refused
+	}
+	sum, now := fingerprint(token), g.now()
+	if id := g.cache.get(sum, now); id != nil {
+		return id, nil
+	}
+	if !isB64token(token) {
+		return nil, refusal(ReasonRequest, errors.New("not exactly one b64token"))
+	}
+	return g.verify(r.Context(), token, sum, now)
 }
 
 // Require is [Guard.Protect] for a handler that needs all of scopes. A token without one of them is answered by
@@ -55,7 +66,7 @@ func (g *Guard) Require(h http.Handler, scopes ...string) http.Handler {
 	}))
 }
 
-// credential takes the one bearer token from the request (RFC 6750, section 2.1).
+// credential takes what stands for the one bearer token from the request (RFC 6750, section 2.1), whatever it is.
 func credential(r *http.Request) (string, *Error) {
 	if inQuery(r.URL.RawQuery) || inForm(r) {
 		return "", refusal(ReasonElsewhere, nil)
@@ -74,11 +85,7 @@ func credential(r *http.Request) (string, *Error) {
 		}
 		return "", refusal(ReasonMissing, errors.New("another scheme than Bearer"))
 	}
-	token = strings.Trim(token, " ")
-	if !isB64token(token) {
-		return "", refusal(ReasonRequest, errors.New("not exactly one b64token"))
-	}
-	return token, nil
+	return strings.Trim(token, " "), nil
 }
 
 // isB64token reports whether s is the credential of RFC 6750, section 2.1.
@@ -118,7 +125,7 @@ func inQuery(query string) bool {
 // the body is put back.
 func inForm(r *http.Request) bool {
 	kind := r.Header.Get("Content-Type")
-	if r.Body == nil || r.Body == http.NoBody || !strings.Contains(strings.ToLower(kind), "form") {
+	if kind == "application/json" || r.Body == nil || r.Body == http.NoBody || !strings.Contains(strings.ToLower(kind), "form") {
 		return false
 	}
 	if kind, _, err := mime.ParseMediaType(kind); err != nil || kind != "application/x-www-form-urlencoded" {
