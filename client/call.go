@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -39,7 +40,11 @@ func (s *Session) Call(ctx context.Context, name string, args any, onProgress fu
 	if onProgress == nil {
 		onProgress = s.onProgress
 	}
-	params := &mcp.CallToolParams{Name: name, Arguments: args}
+	arguments, err := objectOf(args)
+	if err != nil {
+		return nil, fmt.Errorf("client: call %q: %w", name, err)
+	}
+	params := &mcp.CallToolParams{Name: name, Arguments: arguments}
 	if onProgress != nil {
 		token := rand.Text()
 		params.SetProgressToken(token)
@@ -62,6 +67,20 @@ func (s *Session) Call(ctx context.Context, name string, args any, onProgress fu
 func isHeaderMismatch(err error) bool {
 	var e *jsonrpc.Error
 	return errors.As(err, &e) && e.Code == mcp.CodeHeaderMismatch
+}
+
+// objectOf encodes arguments, whatever kind of nothing they are: a JSON object it must be.
+func objectOf(args any) (json.RawMessage, error) {
+	raw, err := json.Marshal(args)
+	switch {
+	case err != nil:
+		return nil, err
+	case string(raw) == "null":
+		return json.RawMessage("{}"), nil
+	case raw[0] != '{':
+		return nil, errors.New("the arguments are not a JSON object")
+	}
+	return raw, nil
 }
 
 // listen lets r hear the reports for token until the function it returns is called.

@@ -2,7 +2,8 @@
 // the official TypeScript client. They list and call tools, see progress, sign in by themselves, and are turned away in a
 // way they can show to a person.
 //
-// The official conformance suite judges internal/mcpserver with the suite's fixtures, which conformance/server serves.
+// The official conformance suite judges internal/mcpserver with the suite's fixtures, which conformance/server serves, and
+// package client, which conformance/client lets it drive.
 //
 // It builds the program once and starts it on ports of the kernel's choice with its development provider. The switch is
 // FASTMCP_AUTH_INTEGRATION=1; npm brings the clients when they are missing.
@@ -13,7 +14,7 @@
 //	the TypeScript client: lists, calls, progress    typescript_test.go
 //	what it makes of a refusal                       refusal_test.go
 //	how it signs in by itself                        signin_test.go
-//	the official conformance suite                   conformance_test.go
+//	the official conformance suite                   conformance_test.go, conformance_client_test.go
 package interop_test
 
 import (
