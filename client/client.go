@@ -72,6 +72,21 @@ func Connect(ctx context.Context, server string, o Options) (*Session, error) {
 	return s, nil
 }
 
+// NewTransport returns what a session sends its requests through, for programs that speak the protocol themselves: it
+// adds the token, signs in when the server at the URL server asks for it and o.SignIn can, and sends the request once
+// more. Its errors are those of [Connect], inside the *url.Error of net/http. It is safe for concurrent use.
+//
+// It uses HTTPClient, SignIn and Token of o.
+func NewTransport(server string, o Options) (http.RoundTripper, error) {
+	a, err := newAuthorizer(server, o)
+	if err != nil {
+		return nil, err
+	}
+	a.connected()
+	a.hear = func(report) {}
+	return a, nil
+}
+
 // Server says who answered: the server's name, version, protocol revision and instructions, in its own words.
 func (s *Session) Server() *mcp.InitializeResult { return s.session.InitializeResult() }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // asking is a server whose tool asks for a name, or lets a language model say something, in the way of either era.
-func asking(t *testing.T) string {
+func asking(t *testing.T, version string) string {
 	t.Helper()
 	server := mcp.NewServer(&mcp.Implementation{Name: "asking", Version: "1"}, nil)
 	server.AddTool(&mcp.Tool{Name: "greet", InputSchema: json.RawMessage(`{"type":"object","properties":{"z":{"type":"string"},"a":{"type":"number"}}}`)},
@@ -41,7 +41,8 @@ func asking(t *testing.T) string {
 				MaxTokens: 10, Messages: []*mcp.SamplingMessage{{Role: "user", Content: &mcp.TextContent{Text: "Rhyme on token."}}},
 			}}}, nil
 		})
-	ts := httptest.NewServer(mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, nil))
+	ts := httptest.NewServer(mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server },
+		&mcp.StreamableHTTPOptions{Stateless: version == "2026-07-28"}))
 	t.Cleanup(ts.Close)
 	return ts.URL
 }
@@ -50,7 +51,7 @@ func TestAServerAsksInTheMiddleOfACall(t *testing.T) {
 	for _, version := range []string{"2025-11-25", "2026-07-28"} {
 		t.Run(version, func(t *testing.T) {
 			var asked []client.Question
-			session, err := client.Connect(t.Context(), asking(t), client.Options{
+			session, err := client.Connect(t.Context(), asking(t, version), client.Options{
 				ProtocolVersion: version,
 				Answer: func(_ context.Context, q client.Question) (any, error) {
 					asked = append(asked, q)
@@ -64,6 +65,9 @@ func TestAServerAsksInTheMiddleOfACall(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer session.Close()
+			if got := session.Server().ProtocolVersion; got != version {
+				t.Errorf("the session speaks %s", got)
+			}
 			result, err := session.Call(t.Context(), "greet", nil, nil)
 			if err != nil {
 				t.Fatal(err)
@@ -88,7 +92,7 @@ func TestAServerAsksInTheMiddleOfACall(t *testing.T) {
 // TestNobodyAnswers refuses: in the newer era the call ends with the answerer's error.
 func TestNobodyAnswers(t *testing.T) {
 	nobody := errors.New("nobody is there")
-	session, err := client.Connect(t.Context(), asking(t), client.Options{
+	session, err := client.Connect(t.Context(), asking(t, "2026-07-28"), client.Options{
 		Answer: func(context.Context, client.Question) (any, error) { return nil, nobody },
 	})
 	if err != nil {
@@ -113,7 +117,7 @@ func TestVerbatim(t *testing.T) {
 					func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 						return &mcp.CallToolResult{StructuredContent: json.RawMessage(`{"z":12345678901234567890,"a":1.50}`)}, nil
 					})
-				ts := httptest.NewServer(mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{JSONResponse: asJSON}))
+				ts := httptest.NewServer(mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{JSONResponse: asJSON, Stateless: version == "2026-07-28"}))
 				defer ts.Close()
 				session, err := client.Connect(t.Context(), ts.URL, client.Options{ProtocolVersion: version})
 				if err != nil {
@@ -146,7 +150,7 @@ func TestVerbatim(t *testing.T) {
 // TestServerError has the server's own words, in both eras.
 func TestServerError(t *testing.T) {
 	for _, version := range []string{"2025-11-25", "2026-07-28"} {
-		session, err := client.Connect(t.Context(), asking(t), client.Options{ProtocolVersion: version})
+		session, err := client.Connect(t.Context(), asking(t, version), client.Options{ProtocolVersion: version})
 		if err != nil {
 			t.Fatal(err)
 		}
