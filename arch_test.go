@@ -26,7 +26,7 @@ var plan = map[string][]string{
 
 	// the hall
 	"internal/cli": {
-		"internal/arguments", "internal/nearest",
+		"internal/arguments", "internal/bridge", "internal/nearest",
 		"internal/app", "internal/config", "internal/telemetry", "internal/tui", "internal/doctor", "client", "client/signin",
 		"client/tokencache", "devidp", "oauth", "policy", "identity", "advice", "bearer"},
 
@@ -48,6 +48,7 @@ var plan = map[string][]string{
 	// the calling half
 	"internal/tui":           {},
 	"internal/arguments":     {"internal/nearest"},
+	"internal/bridge":        {},
 	"client":                 {"client/signin", "oauth"},
 	"client/signin":          {"client/signin/dpop", "idp", "oauth"},
 	"client/signin/dpop":     {},

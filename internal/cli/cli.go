@@ -12,6 +12,7 @@
 //	doctor    the broken leg between here and a tool doctor.go
 //	explain   what a token is, and what a server says of it explain.go
 //	tools     what a server offers to call         tools.go
+//	connect   a server over HTTP for a stdio client connect.go
 //	call      call tools of a server               call.go ask.go limit.go progress.go result.go
 //
 // errors.go is the one place where an error becomes a line on the terminal and an exit code.
@@ -57,7 +58,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err, cmd.CommandPath()} })
 	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), healthCommand(), configCommand(s), policyCommand(s), loginCommand(s))
 	root.AddCommand(doctorCommand(s), explainCommand(s))
-	root.AddCommand(toolsCommand(s), callCommand(s))
+	root.AddCommand(toolsCommand(s), callCommand(s), connectCommand(s))
 	ran, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		err = s.out.(*watched).err
