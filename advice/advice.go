@@ -16,6 +16,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/fastmcp-auth/fastmcp-auth/idp"
 )
 
 // Refusal is what an authorization server or a protected server answered. The zero value of a field means that it is
@@ -88,7 +90,7 @@ type entry struct {
 
 func (e entry) advice(r Refusal) Advice {
 	a := Advice{Cause: fill(e.cause, r), Cure: fill(e.cure, r), Next: e.next, Support: support(r)}
-	if e.page != noPage {
+	if e.page != noPage && (len(r.Codes) > 0 || idp.Recognize(r.Issuer).Name == "entra") {
 		a.Portal = e.page.of(r)
 	}
 	return a

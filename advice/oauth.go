@@ -2,9 +2,22 @@ package advice
 
 import "github.com/fastmcp-auth/fastmcp-auth/oauth"
 
+// Reasons for which a client gives up by itself, as values of Refusal.Code. No server sends them.
+const (
+	NoClientID   = "client id needed"
+	NoPKCE       = "no PKCE"
+	Forged       = "forged answer"
+	NoDeviceFlow = "no device flow"
+)
+
 // codes are the error codes of OAuth and its extensions. Those of Entra that are no OAuth stand here too: they come as
 // codes, not as numbers.
 var codes = map[string]entry{
+	NoClientID:   {cause: "no client id is known for {issuer}, and it registers none by itself", cure: "create a public client at the provider and set its id (client.id)", page: appsPage},
+	NoPKCE:       {cause: "{issuer} does not say that it protects codes by PKCE with S256", cure: "have the provider publish code_challenge_methods_supported, or sign in by device code", next: Diagnose},
+	Forged:       {cause: "the answer did not come from the authorization server that was asked", cure: "nothing of it was used; if it happens again, something stands between", next: Diagnose},
+	NoDeviceFlow: {cause: "{issuer} offers no device flow", next: SignInBrowser},
+
 	// RFC 6749, sections 4.1.2.1 and 5.2
 	oauth.CodeInvalidRequest: {cause: "{issuer} cannot make sense of the request", next: Diagnose,
 		cure: "see whether the client is registered for this way of signing in, and with this redirect URI"},

@@ -210,6 +210,14 @@ func TestFaults(t *testing.T) {
 		if verify(mint()) == nil {
 			t.Error("a token of two hours ago verifies")
 		}
+		resp, err := http.Get(p.URL + "/.well-known/openid-configuration")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if date, err := http.ParseTime(resp.Header.Get("Date")); err != nil || time.Since(date) < time.Hour {
+			t.Errorf("the Date is %q", resp.Header.Get("Date"))
+		}
 	})
 	t.Run("an answer can be slow", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {

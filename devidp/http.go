@@ -28,6 +28,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Date", s.clock().UTC().Format(http.TimeFormat)) // a clock that is skewed is skewed here, too
 	if s.opts.Control != "" && r.URL.Path == s.prefix+"/control" {
 		s.serveControl(w, r)
 		return

@@ -46,8 +46,6 @@ func adviceFor(err error) (a advice.Advice, code int, found bool) {
 	switch {
 	case status >= http.StatusInternalServerError:
 		return advice.Advice{Cause: "the authorization server has a fault of its own", Next: advice.Again}, exitUnreachable, true
-	case errors.Is(err, signin.ErrNoDeviceFlow):
-		return advice.Advice{Next: advice.SignInBrowser}, exitSignIn, true
 	case errors.Is(err, client.ErrSignInNeeded):
 		return advice.Advice{Next: advice.SignIn}, exitSignIn, true
 	case errors.As(err, new(*client.DiscoveryError)), errors.As(err, new(*signin.Error)):
@@ -68,6 +66,7 @@ func refusalOf(err error) (r advice.Refusal, status int) {
 		r.Server, r.ClientID = call.server, call.clientID
 	}
 	var provider *signin.Error
+	var nobody *signin.ClientIDError
 	var scope *client.ScopeError
 	var token *client.UnauthorizedError
 	switch {
@@ -75,10 +74,17 @@ func refusalOf(err error) (r advice.Refusal, status int) {
 		r.Code, r.Codes, r.Issuer = provider.Code, provider.Codes, provider.Issuer
 		r.CorrelationID, r.TraceID = provider.CorrelationID, provider.TraceID
 		status = provider.Status
+	case errors.As(err, &nobody):
+		r.Code, r.Issuer = advice.NoClientID, nobody.Issuer
 	case errors.As(err, &scope):
 		r.Code, r.Scopes, r.Server = oauth.CodeInsufficientScope, scope.Challenge.Scopes, scope.Server
 	case errors.As(err, &token) && token.Refused && token.Challenge != nil:
 		r.Code, r.Scopes, r.Server = token.Challenge.Error, token.Challenge.Scopes, token.Server
+	}
+	for sentinel, code := range map[error]string{signin.ErrNoPKCE: advice.NoPKCE, signin.ErrForged: advice.Forged, signin.ErrNoDeviceFlow: advice.NoDeviceFlow} {
+		if r.Code == "" && errors.Is(err, sentinel) {
+			r.Code = code
+		}
 	}
 	return r, status
 }

@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 //	hangup NAME TEXT   send SIGHUP and wait until its stderr says TEXT
 //	terminate NAME CODE  send SIGTERM and expect this exit code; its stderr is then the file NAME.log
 //	interrupted CODE TEXT ARG…   run it, send SIGINT once its stderr says TEXT, and expect this exit code
+//	broken NAME WAY    start a server that is wrong in one way: broken_test.go
 //	provider, fault, mint, secretless    development providers inside the test, and their tokens: parties_test.go
 //	http METHOD URL [HEADER…]    ask, and write status line, headers and body to stdout
 func TestScripts(t *testing.T) {
@@ -54,7 +55,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "start": start, "hangup": hangup, "terminate": terminate, "http": ask, "interrupted": interrupted,
-			"provider": provider, "fault": fault, "mint": mint, "secretless": secretless,
+			"broken": broken, "provider": provider, "fault": fault, "mint": mint, "secretless": secretless,
 		},
 	})
 }

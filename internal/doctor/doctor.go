@@ -37,8 +37,8 @@ type Options struct {
 	ClientID     string // the client id that is set for the authorization server; empty: none is
 	ClientIDFrom string // the setting it comes from, for the report
 	Document     string // URL of a client ID metadata document of ours; empty: there is none
-	// Redirect is the loopback address that a browser sign-in comes back to at this issuer, with any port; nil means
-	// http://127.0.0.1/callback.
+	// Redirect is the loopback address that a browser sign-in comes back to at this issuer; nil means /callback on some
+	// port of 127.0.0.1.
 	Redirect func(issuer string) string
 
 	// Token gives the tokens that are kept of an earlier sign-in. It asks nobody. The error wraps

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fastmcp-auth/fastmcp-auth/advice"
@@ -110,4 +111,9 @@ func (w *walk) authorization(_ context.Context, l *Leg) {
 		ways = []string{"programs only"}
 	}
 	l.Saw = fmt.Sprintf("%s, for %s", a.Issuer, strings.Join(ways, " and "))
+	// C-13; a preset may state what the metadata omit, as for Entra.
+	if a.AuthorizationEndpoint != "" && !slices.Contains(a.CodeChallengeMethodsSupported, "S256") && !idp.Recognize(a.Issuer).OmitsPKCEMetadata {
+		l.State = Note
+		l.Saw += "; it does not say that it protects codes by PKCE with S256, so the browser sign-in is refused"
+	}
 }

@@ -47,7 +47,7 @@ func (w *walk) redirect(ctx context.Context, l *Leg) {
 		return
 	}
 	a := w.discovery.Authorization
-	back := "http://127.0.0.1/callback"
+	back := "http://127.0.0.1:49152/callback" // a port of the kernel's choice, as a sign-in has
 	if w.o.Redirect != nil {
 		back = w.o.Redirect(a.Issuer)
 	}
