@@ -69,6 +69,7 @@ type Server struct {
 	draining  atomic.Bool
 	admin     *admin             // nil: operators are not answered
 	metrics   *telemetry.Metrics // nil: nothing is counted
+	tracing   *telemetry.Tracing // nil: nothing is traced
 	signedIn  telemetry.Count    // tokens that were accepted
 
 	policyFiles []*policyFile
@@ -108,6 +109,9 @@ func Listen(ctx context.Context, s *config.Settings, o Options) (_ *Server, err 
 	}()
 	srv.public = publicURL(s, srv.listener.Addr())
 	if err := srv.openAdmin(o); err != nil {
+		return nil, err
+	}
+	if err := srv.openTracing(ctx, o); err != nil {
 		return nil, err
 	}
 	if err := srv.openPolicies(); err != nil {
@@ -192,6 +196,7 @@ func (s *Server) Close() error {
 	if s.admin != nil {
 		s.admin.listener.Close()
 	}
+	s.tracing.Close(context.Background())
 	return s.listener.Close()
 }
 
@@ -209,6 +214,9 @@ func (s *Server) shutdown() error {
 	s.mcp.Close(flush)
 	if err := s.http.Shutdown(flush); err != nil {
 		s.http.Close()
+	}
+	if err := s.tracing.Close(flush); err != nil {
+		s.log.Warn("traces could not be exported", "cause", err)
 	}
 	if len(cancelled) > 0 {
 		return &CutOffError{Calls: names(cancelled)}

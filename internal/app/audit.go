@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,6 +63,13 @@ func openSinks(a *config.Audit, o Options) (sinks []audit.Sink, err error) {
 			return sinks, fmt.Errorf("audit.syslog: %w", err)
 		}
 		sinks = append(sinks, syslog)
+	}
+	if a.OTel {
+		otel, err := telemetry.OpenAuditLog(context.Background(), cmp.Or(o.Version, "devel"), o.Now)
+		if err != nil {
+			return sinks, fmt.Errorf("audit.otel: %w", err)
+		}
+		sinks = append(sinks, otel)
 	}
 	if a.Stdout {
 		if o.Stdout == nil {
@@ -156,6 +164,7 @@ func (s *Server) recorded(next http.Handler) http.Handler {
 		if id := v.caller.Load(); id != nil {
 			e.Principal, e.Client = audit.Of(id), id.ClientID
 		}
+		e.TraceID = v.origin.TraceID
 		s.record.Write(ctx, e) // it is refused in any case; the trail tells of sinks that fail
 	})
 }
@@ -164,6 +173,7 @@ func (s *Server) recorded(next http.Handler) http.Handler {
 func (s *Server) recognized(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.signedIn.Inc()
+		s.tracing.Verified(r.Context(), "")
 		if v := visitOf(r.Context()); v != nil {
 			v.caller.Store(identity.FromContext(r.Context()))
 		}
@@ -176,6 +186,7 @@ func (s *Server) refused(r *http.Request, e *bearer.Error) {
 	s.failed(r, e)
 	if e.Reason != bearer.ReasonScope { // who lacks a scope was signed in, and counts so; what they lack is the policy's
 		s.metrics.SignIn(string(e.Reason)).Inc()
+		s.tracing.Verified(r.Context(), string(e.Reason))
 	}
 	if v := visitOf(r.Context()); v != nil {
 		v.reason.Store(&e.Reason)

@@ -1,22 +1,33 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/fastmcp-auth/fastmcp-auth/audit"
 	"github.com/fastmcp-auth/fastmcp-auth/bearer"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/mcpserver"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/telemetry"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/toolbox"
 )
 
-// observe has whoever counts hear of what happens, and says where the rest is read.
+// openTracing begins to export traces, where the environment says so.
+func (s *Server) openTracing(ctx context.Context, o Options) (err error) {
+	if s.settings.OTel.Traces {
+		s.tracing, err = telemetry.NewTracing(ctx, cmp.Or(o.Version, "devel"), s.log)
+	}
+	return err
+}
+
+// observe has whoever counts and traces hear of what happens, and says where the rest is read.
 func (s *Server) observe() {
-	if s.metrics == nil {
+	if s.metrics == nil && s.tracing == nil {
 		return
 	}
-	o := &observer{metrics: s.metrics, tools: map[string]*telemetry.Tool{}}
+	o := &observer{metrics: s.metrics, tracing: s.tracing, tools: map[string]*telemetry.Tool{}}
 	decisions := []string{string(audit.Allow), string(audit.Deny), string(audit.NeedsScope)}
 	for _, name := range s.box.Operations() {
 		o.tools[name] = s.metrics.Tool(name, decisions, toolbox.Outcomes())
@@ -38,21 +49,41 @@ func (s *Server) observe() {
 // signedIn stands among the reasons of refusals for the tokens that were accepted.
 const signedIn = "ok"
 
-// observer counts what happens in the toolbox.
+// follow goes on with the trace that a message names. The record has its id too, where no header named one.
+func (s *Server) follow(ctx context.Context, m mcpserver.Message) context.Context {
+	ctx, id := s.tracing.Follow(ctx, telemetry.Message{Method: m.Method, Parent: m.Trace.Parent, State: m.Trace.State, Baggage: m.Trace.Baggage})
+	if v := visitOf(ctx); v != nil && v.origin.TraceID == "" && id != "" {
+		v.origin.TraceID = id
+		ctx = audit.NewContext(ctx, v.origin)
+	}
+	return ctx
+}
+
+// observer counts and traces what happens in the toolbox.
 type observer struct {
 	metrics *telemetry.Metrics
+	tracing *telemetry.Tracing
 	tools   map[string]*telemetry.Tool
 }
 
-func (o *observer) Decided(_ context.Context, d toolbox.Decided) {
+func (o *observer) Decided(ctx context.Context, d toolbox.Decided) {
 	o.tools[d.Operation].Decided(string(d.Decision))
+	if o.tracing != nil {
+		o.tracing.Decided(ctx, telemetry.Decision{Operation: d.Operation, Decision: string(d.Decision), Rule: d.Rule, Since: d.Since})
+	}
 }
 
-func (o *observer) Begun(ctx context.Context, _ string) context.Context { return ctx }
+func (o *observer) Begun(ctx context.Context, operation string) context.Context {
+	return o.tracing.Begun(ctx, operation)
+}
 
-func (o *observer) Ended(_ context.Context, operation, outcome string, took time.Duration) {
+func (o *observer) Ended(ctx context.Context, operation, outcome string, took time.Duration) {
 	o.tools[operation].Ended(outcome, took)
+	o.tracing.Ended(ctx, outcome, slices.Contains(faults, outcome))
 }
+
+// faults are the outcomes that the tool or the server is to blame for.
+var faults = []string{"failed", "timeout", "too_large", "not_recorded"}
 
 func (o *observer) ShadowDiffers() { o.metrics.ShadowDiffers() }
 

@@ -28,6 +28,7 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 		MaxSessions:    int(s.settings.Limits.Sessions),
 		WriteTimeout:   s.settings.Limits.WriteTimeout,
 		OnRefuse:       s.turnedAway,
+		Follow:         s.follow,
 		OnLimit:        func(limit string) { s.metrics.Limit(limit).Inc() },
 		Logger:         o.Logger,
 	}
@@ -50,7 +51,7 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 	mux := http.NewServeMux()
 	protected := s.recognized(s.limitCaller(s.mcp))
 	if s.guard != nil {
-		protected = s.limitAddress(s.guard.Protect(protected))
+		protected = s.limitAddress(s.tracing.Verifying(s.guard.Protect(protected)))
 		s.guard.Publish(mux)
 	}
 	mux.Handle(mcpPath, protected)
@@ -58,7 +59,7 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.HandleFunc("GET /{$}", s.front)
-	handler := telemetry.Middleware(s.log, s.address, s.recorded(origins.Protect(mux)))
+	handler := telemetry.Middleware(s.log, s.address, s.tracing.Requests(s.recorded(origins.Protect(mux))))
 	return s.metrics.Requests(routeOf, handler), nil
 }
 

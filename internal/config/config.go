@@ -11,6 +11,7 @@
 //	file.go       provider: {kind: …} in the file     before the default
 //	legacy.go     TENANT_ID, CLIENT_ID, API_SCOPE and API_AUDIENCE, below the names of their layer
 //	rules.go      what settings ask of each other
+//	otel.go       OTEL_…, the standard variables of OpenTelemetry
 //	faults.go     all that is wrong, by the names that were typed
 //	explain.go    each value and where it came from
 //	providers.go  the identity providers the settings describe
@@ -84,6 +85,8 @@ type Settings struct {
 	StoreDir       string         `koanf:"store_dir"` // empty: the usual one
 	Insecure       bool           `koanf:"insecure_storage"`
 	Client         Client         `koanf:"client"`
+
+	OTel OTel // by the standard variables, not by the table
 
 	rows    []Row
 	servers map[string]layer // by name
@@ -169,6 +172,7 @@ type Audit struct {
 	File        AuditFile `koanf:"file"`
 	Syslog      string    `koanf:"syslog"` // empty: none
 	Stdout      bool      `koanf:"stdout"`
+	OTel        bool      `koanf:"otel"`
 	OnFailure   string    `koanf:"on_failure"` // closed or open
 	HashKeyFile string    `koanf:"hash_key_file"`
 

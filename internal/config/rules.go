@@ -105,6 +105,7 @@ func (l *loader) check(s *Settings) {
 	l.checkTools(s)
 	l.checkPolicy(s)
 	l.checkAdmin(s)
+	l.checkOTel(s)
 	if s.ForceNoAuth && !s.NoAuth {
 		l.blame("force_no_auth", "means nothing without no_auth; set no_auth too, or leave it out")
 	}

@@ -171,6 +171,8 @@ var table = []setting{
 		help: "Syslog that every decision and outcome is sent to (RFC 5424): unix:///dev/log, or udp, tcp or tls://host:port."},
 	{key: "audit.stdout", kind: yes, fallback: "false", section: whileRunning,
 		help: "Record every decision and outcome on stdout too, after the line that says the server is ready."},
+	{key: "audit.otel", kind: yes, fallback: "false", section: whileRunning,
+		help: "Send every decision and outcome as an OpenTelemetry log, to where OTEL_EXPORTER_OTLP_ENDPOINT says."},
 	{key: "audit.on_failure", kind: text, fallback: "closed", section: whileRunning, oneOf: []string{"closed", "open"},
 		help: "What happens to calls that cannot be recorded: closed refuses them, open lets them pass."},
 	{key: "audit.hash_key_file", kind: text,

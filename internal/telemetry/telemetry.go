@@ -1,5 +1,5 @@
 // Package telemetry is what one process says about itself: structured logs in which no secret stands, each line with
-// the request it belongs to, and metrics.
+// the request it belongs to; metrics; traces.
 //
 // It decides nothing and keeps nothing. The first defence of a secret is its type; what is redacted here by name and by
 // look is the second, for what slipped through.
@@ -13,6 +13,8 @@
 //	Recover     a panic becomes a 500             recover.go
 //	Metrics     what was done, in numbers         metrics.go state.go
 //	Catalogue   every metric there is             catalogue.go
+//	Tracing     which request took how long where tracing.go
+//	AuditLog    the record as OpenTelemetry logs  auditlog.go
 package telemetry
 
 import (
