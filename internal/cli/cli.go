@@ -12,6 +12,8 @@
 //	doctor    the broken leg between here and a tool doctor.go
 //	explain   what a token is, and what a server says of it explain.go
 //	tools     what a server offers to call         tools.go
+//	resources what a server lets one read, and read resources.go
+//	prompts   what a server offers to say, and prompt  prompts.go
 //	connect   a server over HTTP for a stdio client connect.go
 //	call      call tools of a server               call.go ask.go limit.go progress.go result.go
 //
@@ -58,7 +60,8 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err, cmd.CommandPath()} })
 	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), healthCommand(), configCommand(s), policyCommand(s), loginCommand(s))
 	root.AddCommand(doctorCommand(s), explainCommand(s))
-	root.AddCommand(toolsCommand(s), callCommand(s), connectCommand(s))
+	root.AddCommand(toolsCommand(s), callCommand(s), connectCommand(s),
+		resourcesCommand(s), readCommand(s), promptsCommand(s), promptCommand(s))
 	ran, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		err = s.out.(*watched).err
