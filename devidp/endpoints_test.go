@@ -210,7 +210,7 @@ func TestFaults(t *testing.T) {
 		if verify(mint()) == nil {
 			t.Error("a token of two hours ago verifies")
 		}
-		resp, err := http.Get(p.URL + "/.well-known/openid-configuration")
+		resp, err := http.Get(p.URL + "/")
 		if err != nil {
 			t.Fatal(err)
 		}
