@@ -203,7 +203,7 @@ func (w *walk) one(ctx context.Context, l leg) Leg {
 	ctx, cancel := context.WithTimeout(ctx, w.o.Patience)
 	defer cancel()
 	l.try(w, ctx, &found)
-	found.Saw, found.Cause = clean(found.Saw), clean(found.Cause)
+	found.Saw, found.Cause, found.Cure = clean(found.Saw), clean(found.Cause), clean(found.Cure)
 	return found
 }
 
