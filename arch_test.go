@@ -28,7 +28,7 @@ var plan = map[string][]string{
 	"internal/cli": {
 		"internal/arguments", "internal/bridge", "internal/nearest",
 		"internal/app", "internal/config", "internal/telemetry", "internal/tui", "internal/doctor", "client", "client/signin",
-		"client/tokencache", "devidp", "oauth", "policy", "identity", "advice", "bearer"},
+		"client/signin/opener", "client/signin/workload", "client/tokencache", "devidp", "oauth", "policy", "identity", "advice", "bearer"},
 
 	// the serving half
 	"internal/app": {"internal/config", "internal/limits", "internal/telemetry", "internal/mcpserver", "internal/toolbox", "internal/tools",

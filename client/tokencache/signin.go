@@ -131,7 +131,7 @@ func (f *flow) SignIn(ctx context.Context, r *signin.Request) (oauth2.TokenSourc
 		return nil, err
 	}
 	meanwhile := now.Access != before.Access
-	if name != "" && now.Issuer == issuer && now.Access != r.Refused && (meanwhile || !f.use.Anew) && covers(now, r) {
+	if name != "" && now.Issuer == issuer && now.Access != r.Refused && (meanwhile || !f.use.Anew && covers(now, r)) {
 		o := f.use.Resume
 		if o.HTTPClient == nil {
 			o.HTTPClient = r.HTTPClient
@@ -159,17 +159,17 @@ func (f *flow) SignIn(ctx context.Context, r *signin.Request) (oauth2.TokenSourc
 	return source, nil
 }
 
-// covers reports whether s was granted what the server's challenge asks for.
+// covers reports whether s may be what the server asks for.
 func covers(s signin.State, r *signin.Request) bool {
-	if r.Challenge == nil || s.Granted == nil {
+	if !r.StepUp || s.Granted == nil {
 		return true
 	}
-	for _, scope := range r.Challenge.Scopes {
-		if !slices.Contains(s.Granted, scope) && r.Challenge.Error == "insufficient_scope" {
+	for _, scope := range r.Scopes() {
+		if !slices.Contains(s.Granted, scope) {
 			return false
 		}
 	}
-	return true
+	return r.Claims == ""
 }
 
 // AccountError means that somebody else signed in than who was asked for. The sign-in is kept, under its own name.

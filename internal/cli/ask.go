@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/fastmcp-auth/fastmcp-auth/client"
+	"github.com/fastmcp-auth/fastmcp-auth/client/signin/opener"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/arguments"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/tui"
 )
@@ -124,8 +125,8 @@ func (a *asker) elicit(ctx context.Context, params json.RawMessage) (any, error)
 // visit asks whether the person goes to an address of the server's. It opens none by itself: the person sees where it
 // leads, and follows it or not.
 func (a *asker) visit(ctx context.Context, e elicitation) (any, error) {
-	address, err := serverURL(e.URL)
-	if err != nil || !strings.Contains(e.URL, "://") {
+	address, err := opener.Check(e.URL)
+	if err != nil {
 		return nil, fmt.Errorf("the server asks to open %q, which is no web address", tui.Clean(e.URL))
 	}
 	form := tui.Form{

@@ -8,7 +8,11 @@
 //	demo      both, and a person signing in        demo.go
 //	policy    who may call what, and by which rule policy.go
 //	config    each setting and where it came from  config.go
-//	login     sign in to a server                  login.go session.go
+//	login     sign in to a server                  login.go
+//	logout    end a sign-in                        logout.go
+//	accounts  who has signed in, and who calls     accounts.go
+//	whoami    who calls, for what and how long     whoami.go
+//	token     an access token                      token.go
 //	doctor    the broken leg between here and a tool doctor.go
 //	explain   what a token is, and what a server says of it explain.go
 //	tools     what a server offers to call         tools.go
@@ -16,6 +20,9 @@
 //	prompts   what a server offers to say, and prompt  prompts.go
 //	connect   a server over HTTP for a stdio client connect.go
 //	call      call tools of a server               call.go ask.go limit.go progress.go result.go
+//
+// What all that call a server have in common stands in session.go: settings and connection; signin.go and unattended.go: how
+// to sign in; stage.go: what is shown meanwhile.
 //
 // errors.go is the one place where an error becomes a line on the terminal and an exit code.
 package cli
@@ -58,7 +65,8 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	cobra.AddTemplateFunc("described", described)
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages ", "Flags | described "))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err, cmd.CommandPath()} })
-	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), healthCommand(), configCommand(s), policyCommand(s), loginCommand(s))
+	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), healthCommand(), configCommand(s), policyCommand(s))
+	root.AddCommand(loginCommand(s), logoutCommand(s), accountsCommand(s), whoamiCommand(s), tokenCommand(s))
 	root.AddCommand(doctorCommand(s), explainCommand(s))
 	root.AddCommand(toolsCommand(s), callCommand(s), connectCommand(s),
 		resourcesCommand(s), readCommand(s), promptsCommand(s), promptCommand(s))

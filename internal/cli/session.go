@@ -4,18 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fastmcp-auth/fastmcp-auth/client"
-	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
-	"github.com/fastmcp-auth/fastmcp-auth/devidp"
+	"github.com/fastmcp-auth/fastmcp-auth/client/tokencache"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/tui"
 )
@@ -24,13 +19,16 @@ import (
 // embeds it, declares its flags with flags, and begins with load.
 type caller struct {
 	streams
-	asJSON bool // --json: results are one JSON document on stdout
-	noAuth bool // --no-auth: no token is sent, and nobody signs in
+	asJSON  bool   // --json: results are one JSON document on stdout
+	noAuth  bool   // --no-auth: no token is sent, and nobody signs in
+	account string // --account: who must have signed in; empty means who is chosen
+	anew    bool   // sign in though there is a kept sign-in
 
-	settings *config.Settings
-	server   string // the URL that is called
+	settings *config.Settings // with what they say about server in its place
+	server   string           // the URL that is called
 
-	screen *tui.Screen // the device sign-in that is shown, or nil
+	kept  *tokencache.Cache // nil until cache makes it
+	stage stage             // what is shown while somebody signs in
 }
 
 // flags declares the flags that every calling command has.
@@ -38,6 +36,7 @@ func (c *caller) flags(cmd *cobra.Command) {
 	config.Flags(cmd.Flags(), config.Call)
 	cmd.Flags().BoolVar(&c.asJSON, "json", false, "Print one JSON document.")
 	cmd.Flags().BoolVar(&c.noAuth, "no-auth", false, "Send no token, and ask nobody to sign in.")
+	cmd.Flags().StringVar(&c.account, "account", "", "E-mail address, name or subject of the one to call as, when several have signed in.")
 }
 
 // load reads the settings. server is what an argument names, or empty for the one that is set.
@@ -48,14 +47,17 @@ func (c *caller) load(cmd *cobra.Command, server string) (err error) {
 	if server == "" {
 		server = c.settings.Server
 	}
-	if c.server, err = serverURL(server); err != nil {
-		return &usageError{err, cmd.CommandPath()}
+	called, err := c.settings.Call(server)
+	if err != nil {
+		return err
 	}
+	c.server, c.settings.CAFile, c.settings.Client = called.URL, called.CAFile, called.Client
+	c.stage = stage{out: c.err, look: c.look()}
 	return nil
 }
 
-// open signs in where the server asks for it, and opens a session with it. onProgress may be nil. Other fields of
-// client.Options may be set by change, which may be nil.
+// open signs in where the server asks for it, and opens a session with it. Other fields of client.Options may be set by
+// change, which may be nil.
 func (c *caller) open(ctx context.Context, change func(*client.Options)) (*client.Session, error) {
 	hc, err := c.httpClient()
 	if err != nil {
@@ -63,16 +65,15 @@ func (c *caller) open(ctx context.Context, change func(*client.Options)) (*clien
 	}
 	o := client.Options{HTTPClient: hc, ClientVersion: version()}
 	if !c.noAuth {
-		o.SignIn = c.signIn()
+		if err := c.authorize(hc, &o); err != nil {
+			return nil, c.explain(err)
+		}
 	}
 	if change != nil {
 		change(&o)
 	}
 	session, err := client.Connect(ctx, c.server, o)
-	if c.screen != nil {
-		c.screen.Close(err)
-		c.screen = nil
-	}
+	c.stage.close(err)
 	if err != nil {
 		return nil, c.explain(err)
 	}
@@ -85,26 +86,6 @@ func (c *caller) explain(err error) error {
 		return nil
 	}
 	return &callError{err: err, server: c.server, clientID: c.settings.Client.ID}
-}
-
-// signIn chooses how to sign in. It is nil where nobody may be asked.
-func (c *caller) signIn() client.SignIn {
-	if c.settings.NoInput {
-		return nil
-	}
-	id := c.settings.Client.ID
-	if id == "" {
-		id = devidp.ClientCLI
-	}
-	return &signin.Device{ClientID: id, Scopes: c.settings.Client.Scopes, Prompt: c.show}
-}
-
-// show draws the code of a device sign-in on stderr.
-func (c *caller) show(p signin.DevicePrompt) {
-	c.screen = tui.DeviceScreen(c.err, tui.Device{
-		UserCode: p.UserCode, VerificationURI: p.VerificationURI, VerificationURIComplete: p.VerificationURIComplete,
-		Expires: p.Expires, Server: p.Server,
-	}, c.look())
 }
 
 // look says how to draw on stderr.
@@ -132,25 +113,4 @@ func (c *caller) httpClient() (*http.Client, error) {
 	pool.AppendCertsFromPEM(pem)
 	t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	return &http.Client{Transport: t}, nil
-}
-
-// serverURL makes a URL of what a person types for a server: https is assumed, and http on this machine.
-func serverURL(typed string) (string, error) {
-	if !strings.Contains(typed, "://") {
-		scheme := "https://"
-		if u, err := url.Parse("//" + typed); err == nil && isLoopback(u.Hostname()) {
-			scheme = "http://"
-		}
-		typed = scheme + typed
-	}
-	u, err := url.Parse(typed)
-	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.Fragment != "" {
-		return "", fmt.Errorf("server %q is not an http or https URL without user and fragment", typed)
-	}
-	return u.String(), nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }

@@ -17,6 +17,7 @@
 //	providers.go  the identity providers the settings describe
 //	servers.go    the servers that are called by name
 //	terminal.go   NO_COLOR, CI and TERM, which are no settings
+//	desktop.go    keyring, browser and platform, which are none either
 //	systemd.go    NOTIFY_SOCKET, which is none either
 package config
 

@@ -1,0 +1,217 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+
+	"golang.org/x/oauth2"
+	"golang.org/x/term"
+
+	"github.com/fastmcp-auth/fastmcp-auth/client"
+	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
+	"github.com/fastmcp-auth/fastmcp-auth/client/signin/opener"
+	"github.com/fastmcp-auth/fastmcp-auth/client/tokencache"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
+	"github.com/fastmcp-auth/fastmcp-auth/oauth"
+)
+
+// The values of client.flow that ask a person.
+const (
+	flowAuto    = "auto"
+	flowBrowser = "browser"
+	flowDevice  = "device"
+	flowPaste   = "paste"
+)
+
+const newCodes = 3 // how many codes follow by themselves on one that ran out
+
+// authorize fills in where tokens come from: a program's own proof, or a kept sign-in of a person and a way to sign in
+// when there is none.
+func (c *caller) authorize(hc *http.Client, o *client.Options) error {
+	cache, err := c.cache()
+	if err != nil {
+		return err
+	}
+	if c.isUnattended() {
+		o.SignIn, err = c.unattended(hc)
+		return err
+	}
+	use := c.use(hc)
+	tokens, err := cache.Tokens(c.server, use)
+	if err != nil {
+		return err
+	}
+	if tokens != nil {
+		o.Token = tokens
+	}
+	o.SignIn = cache.SignIn(c.attended(), use)
+	return nil
+}
+
+// use says which kept sign-in is wanted.
+func (c *caller) use(hc *http.Client) tokencache.Use {
+	return tokencache.Use{
+		ClientID: c.settings.Client.ID, Account: c.account, Anew: c.anew,
+		Resume: signin.ResumeOptions{HTTPClient: hc},
+	}
+}
+
+// cache is where sign-ins are kept.
+func (c *caller) cache() (*tokencache.Cache, error) {
+	if c.kept != nil {
+		return c.kept, nil
+	}
+	o := tokencache.Options{Dir: c.settings.StoreDir, Plain: c.settings.Insecure}
+	if config.HasKeyring() {
+		o.Keyring = tokencache.SystemKeyring()
+	}
+	cache, err := tokencache.New(o)
+	if err != nil {
+		return nil, &hintError{err: err, hint: "name a folder with --store-dir"}
+	}
+	cache.Trouble = func(err error) { fmt.Fprintf(c.err, "fastmcp-auth: warning: %v\n", err) }
+	cache.Waiting = c.stage.waiting
+	c.kept = cache
+	return cache, nil
+}
+
+// attended is how a person signs in.
+func (c *caller) attended() tokencache.Flow {
+	if c.settings.NoInput {
+		return asksNobody{}
+	}
+	return flowFunc(func(ctx context.Context, r *signin.Request) (oauth2.TokenSource, error) {
+		return c.flowFor(r).SignIn(ctx, r)
+	})
+}
+
+// flowFor chooses by what is asked for, what the authorization server offers, and where the person sits.
+func (c *caller) flowFor(r *signin.Request) tokencache.Flow {
+	flow := c.settings.Client.Flow
+	if flow == flowAuto {
+		switch {
+		case config.HasBrowser():
+			flow = flowBrowser
+		case r.Authorization.DeviceAuthorizationEndpoint != "":
+			flow = flowDevice
+		case c.hasKeyboard():
+			flow = flowPaste
+		default:
+			flow = flowBrowser // its address is printed, and a person may know a way
+		}
+	}
+	s := &c.settings.Client
+	clients, scopes, resource := c.clients(nil), s.Scopes, signin.Resource(s.Resource)
+	switch flow {
+	case flowDevice:
+		return &patient{&signin.Device{Clients: clients, Scopes: scopes, Resource: resource, Prompt: c.showDevice}, c.stage.again}
+	case flowPaste:
+		return &signin.Paste{Clients: clients, Scopes: scopes, Resource: resource, Ask: c.askPaste}
+	}
+	return &signin.Browser{Clients: clients, Scopes: scopes, Resource: resource, Port: int(s.Port), Prompt: c.showBrowser, Open: open}
+}
+
+// clients says by which ids this program is known: the configured one, else by its document, else by registering.
+func (c *caller) clients(proof signin.Authentication) signin.Clients {
+	s := &c.settings.Client
+	all := signin.Clients{
+		DocumentURL: s.DocumentURL,
+		Register:    &oauth.ClientMetadata{ClientName: "fastmcp-auth"},
+		Registry:    c.kept.Clients(),
+	}
+	if s.ID != "" {
+		all.Known = []signin.Client{{Issuer: s.Issuer, ID: s.ID, Proof: proof}}
+	}
+	return all
+}
+
+func (c *caller) showDevice(p signin.DevicePrompt) {
+	c.kept.Announce(p.Issuer, p.Server, tokencache.Pending{URL: p.VerificationURI, UserCode: p.UserCode, Expires: p.Expires})
+	c.stage.device(p)
+}
+
+func (c *caller) showBrowser(p signin.BrowserPrompt) {
+	c.kept.Announce(p.Issuer, p.Server, tokencache.Pending{URL: p.URL, Expires: p.Expires})
+	c.stage.browser(p)
+}
+
+// askPaste shows the page and reads one line.
+func (c *caller) askPaste(ctx context.Context, p signin.PastePrompt) (string, error) {
+	c.kept.Announce(p.Issuer, p.Server, tokencache.Pending{URL: p.URL})
+	c.stage.paste(p)
+	return readLine(ctx, c.in)
+}
+
+func (c *caller) hasKeyboard() bool {
+	f, ok := c.in.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// open opens a page: with what BROWSER names, else as the system does. C-23: no shell sees the address.
+func open(ctx context.Context, page string) error {
+	address, err := opener.Check(page)
+	if err != nil {
+		return err
+	}
+	for _, command := range config.Browsers() {
+		path, err := exec.LookPath(command[0])
+		if err != nil {
+			continue
+		}
+		args, placed := command[1:], false
+		for i, word := range args {
+			if strings.Contains(word, "%s") {
+				args[i], placed = strings.ReplaceAll(word, "%s", address), true
+			}
+		}
+		if !placed {
+			args = append(args, address)
+		}
+		browser := exec.Command(path, args...) // not of ctx: the browser outlives the sign-in
+		if err := browser.Start(); err != nil {
+			return err
+		}
+		go browser.Wait()
+		return nil
+	}
+	return opener.Open(ctx, page)
+}
+
+type flowFunc func(context.Context, *signin.Request) (oauth2.TokenSource, error)
+
+func (f flowFunc) SignIn(ctx context.Context, r *signin.Request) (oauth2.TokenSource, error) {
+	return f(ctx, r)
+}
+
+// asksNobody is how to sign in where there is nobody to ask.
+type asksNobody struct{}
+
+var errAsksNobody = fmt.Errorf("%w, and nobody is asked with --no-input or in CI", signin.ErrNeeded)
+
+func (asksNobody) SignIn(_ context.Context, r *signin.Request) (oauth2.TokenSource, error) {
+	if r.StepUp && r.Challenge != nil {
+		return nil, &client.ScopeError{Server: r.Server, Challenge: r.Challenge}
+	}
+	return nil, errAsksNobody
+}
+
+// patient asks for another code when one runs out, a few times.
+type patient struct {
+	inner tokencache.Flow
+	again func()
+}
+
+func (p *patient) SignIn(ctx context.Context, r *signin.Request) (oauth2.TokenSource, error) {
+	for left := newCodes; ; left-- {
+		source, err := p.inner.SignIn(ctx, r)
+		if left == 0 || !errors.Is(err, signin.ErrExpired) {
+			return source, err
+		}
+		p.again()
+	}
+}

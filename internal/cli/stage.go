@@ -1,0 +1,114 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
+	"github.com/fastmcp-auth/fastmcp-auth/client/tokencache"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/tui"
+)
+
+// stage is where a sign-in is shown: one thing at a time, on stderr.
+type stage struct {
+	out  io.Writer
+	look tui.Options
+
+	mu    sync.Mutex
+	shown interface{ Close(error) } // nil while nothing is shown
+}
+
+var errCodeExpired = errors.New("the code has ended; here is another")
+
+// device shows a code.
+func (s *stage) device(p signin.DevicePrompt) {
+	s.show(tui.DeviceScreen(s.out, tui.Device{
+		UserCode: p.UserCode, VerificationURI: p.VerificationURI, VerificationURIComplete: p.VerificationURIComplete,
+		Expires: p.Expires, Server: p.Server,
+	}, s.look))
+}
+
+// browser says which page is being opened, before it is: the person may have to open it by hand.
+func (s *stage) browser(p signin.BrowserPrompt) {
+	fmt.Fprintf(s.out, "Sign in to %s in the browser that opens. If none does, open\n  %s\n", tui.Clean(p.Server), tui.Clean(p.URL))
+	s.show(&plainStage{s.out})
+}
+
+// paste says what to open, and what to bring back.
+func (s *stage) paste(p signin.PastePrompt) {
+	fmt.Fprintf(s.out, "Sign in to %s: open, in any browser,\n  %s\n", tui.Clean(p.Server), tui.Clean(p.URL))
+	fmt.Fprintf(s.out, "It ends at an address that begins with %s and may show an error. Paste that address here: ", tui.Clean(p.RedirectURI))
+	s.show(&plainStage{s.out})
+}
+
+// waiting says what another process asks a person to do.
+func (s *stage) waiting(p tokencache.Pending) {
+	fmt.Fprintf(s.out, "Another fastmcp-auth waits for this sign-in:\n  open  %s\n", tui.Clean(p.URL))
+	if p.UserCode != "" {
+		fmt.Fprintf(s.out, "  enter %s\n", tui.Clean(p.UserCode))
+	}
+	if left := time.Until(p.Expires); left > 0 {
+		fmt.Fprintf(s.out, "That is good for %s.\n", left.Round(time.Second))
+	}
+}
+
+// again ends a code that ran out; the next one follows.
+func (s *stage) again() { s.close(errCodeExpired) }
+
+func (s *stage) show(shown interface{ Close(error) }) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shown = shown
+}
+
+// close ends what is shown and says how it went: err nil means signed in.
+func (s *stage) close(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shown != nil {
+		s.shown.Close(err)
+		s.shown = nil
+	}
+}
+
+// plainStage is a sign-in of which whole lines tell.
+type plainStage struct{ out io.Writer }
+
+// Close says how it went; an error is told where errors are.
+func (p *plainStage) Close(err error) {
+	if err == nil {
+		fmt.Fprintln(p.out, "Signed in.")
+	}
+}
+
+const maxPasted = 16 << 10
+
+// readLine reads one line, and gives up with ctx.
+func readLine(ctx context.Context, in io.Reader) (string, error) {
+	type result struct {
+		line string
+		err  error
+	}
+	came := make(chan result, 1)
+	go func() {
+		line, err := bufio.NewReader(io.LimitReader(in, maxPasted)).ReadString('\n')
+		if line != "" {
+			err = nil
+		}
+		came <- result{line, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case r := <-came:
+		if r.err != nil {
+			return "", fmt.Errorf("nothing was pasted: %w", r.err)
+		}
+		return r.line, nil
+	}
+}
