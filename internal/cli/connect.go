@@ -48,13 +48,9 @@ func connectCommand(s streams) *cobra.Command {
 
 // transport signs in for a program that speaks the protocol itself.
 func (c *caller) transport() (http.RoundTripper, error) {
-	hc, err := c.httpClient()
+	o, err := c.options()
 	if err != nil {
 		return nil, err
-	}
-	o := client.Options{HTTPClient: hc, ClientVersion: version()}
-	if !c.noAuth {
-		o.SignIn = c.signIn()
 	}
 	t, err := client.NewTransport(c.server, o)
 	if err != nil {
@@ -71,10 +67,7 @@ type screened struct {
 
 func (t *screened) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.RoundTripper.RoundTrip(req)
-	if t.c.screen != nil {
-		t.c.screen.Close(err)
-		t.c.screen = nil
-	}
+	t.c.stage.close(err)
 	return resp, err
 }
 

@@ -59,15 +59,9 @@ func (c *caller) load(cmd *cobra.Command, server string) (err error) {
 // open signs in where the server asks for it, and opens a session with it. Other fields of client.Options may be set by
 // change, which may be nil.
 func (c *caller) open(ctx context.Context, change func(*client.Options)) (*client.Session, error) {
-	hc, err := c.httpClient()
+	o, err := c.options()
 	if err != nil {
-		return nil, err
-	}
-	o := client.Options{HTTPClient: hc, ClientVersion: version()}
-	if !c.noAuth {
-		if err := c.authorize(hc, &o); err != nil {
-			return nil, c.explain(err)
-		}
+		return nil, c.explain(err)
 	}
 	if change != nil {
 		change(&o)
@@ -78,6 +72,19 @@ func (c *caller) open(ctx context.Context, change func(*client.Options)) (*clien
 		return nil, c.explain(err)
 	}
 	return session, nil
+}
+
+// options says how the server is called: over which connection, and with whose tokens.
+func (c *caller) options() (client.Options, error) {
+	hc, err := c.httpClient()
+	if err != nil {
+		return client.Options{}, err
+	}
+	o := client.Options{HTTPClient: hc, ClientVersion: version()}
+	if !c.noAuth {
+		err = c.authorize(hc, &o)
+	}
+	return o, err
 }
 
 // explain says which server err is about, so that the advice fits; errors.go knows the rest.
