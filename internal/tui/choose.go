@@ -96,10 +96,7 @@ func (m *chooseModel) narrow() {
 
 func (m *chooseModel) View() tea.View {
 	if m.over {
-		if m.chosen < 0 {
-			return tea.NewView("")
-		}
-		return tea.NewView(good.Render("✓") + " " + strong.Render(m.choices[m.chosen].Name) + "\n")
+		return tea.NewView("") // whoever asked shows what follows
 	}
 	return tea.NewView(m.view())
 }

@@ -185,15 +185,15 @@ func window(lines []string, from, to, room int) []string {
 // field draws one field.
 func (m *formModel) field(i, names int) []string {
 	f, in, here := m.form.Fields[i], m.inputs[i], i == m.at
-	name := padded(short(f.Name, names), names)
-	mark, star := "  ", " "
+	name := short(f.Name, names)
+	mark, after := "  ", strings.Repeat(" ", max(0, names-uniseg.StringWidth(name))+2)
+	if f.Required {
+		after = accent.Render("*") + after[1:]
+	}
 	if here {
 		mark, name = accent.Render("▸")+" ", strong.Render(name)
 	}
-	if f.Required {
-		star = accent.Render("*")
-	}
-	line := mark + name + star + " "
+	line := mark + name + after
 	room := max(1, m.width-lipgloss.Width(line)-1)
 	line += in.view(room, here)
 	lines := []string{line}
@@ -203,6 +203,9 @@ func (m *formModel) field(i, names int) []string {
 	about := f.Kind
 	if f.Required {
 		about += ", needed"
+	}
+	if uniseg.StringWidth(f.Name) > names {
+		about = f.Name + ", " + about
 	}
 	if f.Help != "" {
 		about += ": " + f.Help
