@@ -191,13 +191,11 @@ func (f flowFunc) SignIn(ctx context.Context, r *signin.Request) (oauth2.TokenSo
 // asksNobody is how to sign in where there is nobody to ask.
 type asksNobody struct{}
 
-var errAsksNobody = fmt.Errorf("%w, and nobody is asked with --no-input or in CI", signin.ErrNeeded)
-
 func (asksNobody) SignIn(_ context.Context, r *signin.Request) (oauth2.TokenSource, error) {
 	if r.StepUp && r.Challenge != nil {
 		return nil, &client.ScopeError{Server: r.Server, Challenge: r.Challenge}
 	}
-	return nil, errAsksNobody
+	return nil, &client.UnauthorizedError{Server: r.Server, Challenge: r.Challenge, Refused: r.Refused != ""}
 }
 
 // patient asks for another code when one runs out, a few times.
