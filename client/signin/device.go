@@ -106,7 +106,7 @@ func (d *Device) SignIn(ctx context.Context, r *Request) (oauth2.TokenSource, er
 // once a client is set to require it, in every flow; this may go when it no longer does. The text is not read.
 func asksForPKCE(err error, m *oauth.ServerMetadata) bool {
 	var e *Error
-	return errors.As(err, &e) && e.Code == oauth.CodeInvalidRequest && slices.Contains(m.CodeChallengeMethodsSupported, "S256")
+	return errors.As(err, &e) && e.Code == oauth.CodeInvalidRequest && !refusesResource(err) && slices.Contains(m.CodeChallengeMethodsSupported, "S256")
 }
 
 // deviceAnswer is a device authorization response (RFC 8628, section 3.2).

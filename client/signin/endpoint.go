@@ -285,11 +285,13 @@ func (s *seconds) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+const maxPage = 8 << 10 // bytes of an address that a person opens
+
 // checkPage parses a page that a person is asked to open (C-23): https, or http on this machine when the authorization
 // server is there too.
 func (g *grant) checkPage(raw string) error {
 	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" || u.User != nil || len(raw) > 2000 || line(raw) != raw {
+	if err != nil || u.Host == "" || u.User != nil || len(raw) > maxPage || plain(raw) != raw {
 		return fmt.Errorf("signin: %s names %q as its page, which is no address to open", g.issuer, line(raw))
 	}
 	if u.Scheme == "https" {

@@ -86,6 +86,11 @@ func line(s string) string {
 	if len(s) > maxLine {
 		s = s[:maxLine] + "…"
 	}
+	return plain(s)
+}
+
+// plain makes a stranger's words one line without control characters.
+func plain(s string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, ""), func(r rune) bool {
 		return unicode.IsControl(r) || unicode.IsSpace(r) || unicode.Is(unicode.Cf, r)
 	}), " ")

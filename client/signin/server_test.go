@@ -104,6 +104,7 @@ func (s *server) request() *signin.Request {
 		Resource:  oauth.ResourceMetadata{Resource: "https://mcp.example/mcp", ScopesSupported: []string{"execute", "time:read"}},
 		Authorization: oauth.ServerMetadata{
 			Issuer: "https://as.example", TokenEndpoint: "https://as.example/token",
+			AuthorizationEndpoint: "https://as.example/authorize", CodeChallengeMethodsSupported: []string{"S256"},
 			DeviceAuthorizationEndpoint: "https://as.example/device", ScopesSupported: []string{"execute", "offline_access"},
 		},
 		HTTPClient: &http.Client{Transport: s},

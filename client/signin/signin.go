@@ -30,6 +30,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin/dpop"
@@ -41,9 +42,9 @@ import (
 type Resource string
 
 const (
-	// ResourceAuto sends the resource that the server's metadata names, byte for byte, in every request. When the
-	// authorization server is Microsoft Entra and refuses the parameter (AADSTS901002, AADSTS9010010), it goes on
-	// without: Entra takes the audience from the scopes.
+	// ResourceAuto sends the resource that the server's metadata names, byte for byte, in every request. A provider known
+	// to refuse it is sent none, unless the scopes belong to it; and where one answers with Microsoft Entra's refusal of
+	// the parameter (AADSTS901002, AADSTS9010010), the sign-in goes on without: Entra takes the audience from the scopes.
 	ResourceAuto Resource = ""
 	// ResourceSend is ResourceAuto without the exception.
 	ResourceSend Resource = "send"
@@ -86,7 +87,10 @@ func newGrant(r *Request, o terms) (*grant, error) {
 	g.scopes = mixable(g.provider, chooseScopes(r, o.scopes))
 	switch o.resource {
 	case ResourceAuto, "auto":
-		g.resource, g.mayDrop = r.Resource.Resource, true
+		g.mayDrop = true
+		if g.takesResource(r.Resource.Resource) {
+			g.resource = r.Resource.Resource
+		}
 	case ResourceSend:
 		g.resource = r.Resource.Resource
 	case ResourceOmit:
@@ -104,6 +108,12 @@ func newGrant(r *Request, o terms) (*grant, error) {
 		return nil, err
 	}
 	return g, g.bind(r, o.binding)
+}
+
+// takesResource reports whether there is a point in sending resource. A provider that is known to answer any but a
+// registered one with an error page, such as Entra, is sent it only where the scopes belong to it.
+func (g *grant) takesResource(resource string) bool {
+	return !g.provider.RefusesResource || slices.ContainsFunc(g.scopes, func(s string) bool { return strings.HasPrefix(s, resource+"/") })
 }
 
 // bind makes a key for the tokens where they are to be bound.
