@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net/http"
 	"os"
 
@@ -91,6 +92,9 @@ func (c *caller) options() (client.Options, error) {
 func (c *caller) explain(err error) error {
 	if err == nil {
 		return nil
+	}
+	if asked := (*client.UnauthorizedError)(nil); errors.As(err, &asked) {
+		err = asked // where one would sign in is no news to whoever may not
 	}
 	return &callError{err: err, server: c.server, clientID: c.settings.Client.ID}
 }
