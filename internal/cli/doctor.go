@@ -135,10 +135,13 @@ func lookAt(out io.Writer) tui.Options {
 	if w, ok := out.(*watched); ok {
 		out = w.w
 	}
-	if f, ok := out.(*os.File); ok {
-		return tui.OptionsFor(f, config.Terminal)
+	f, ok := out.(*os.File)
+	if !ok {
+		return tui.Options{}
 	}
-	return tui.Options{}
+	look := tui.OptionsFor(f, config.Terminal)
+	look.Width = tui.WidthOf(f)
+	return look
 }
 
 // diagnosis is a report as JSON; docs/reference/doctor.md describes it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -60,6 +61,7 @@ func (w *walk) resource(_ context.Context, l *Leg) {
 	if w.refused != nil && w.refused.Leg == client.LegResource {
 		l.Saw = w.refused.URL
 		if l.lost(w.lost) {
+			w.misdirected(l, "public_url", "the server names metadata at an address where nobody answers; have it name how clients reach it (with fastmcp-auth serve: public_url)")
 			return
 		}
 		cure := fmt.Sprintf("have the server publish metadata there with resource %s and its authorization server; with fastmcp-auth serve, set public_url to how clients reach it", w.o.Server)
@@ -76,6 +78,13 @@ func (w *walk) resource(_ context.Context, l *Leg) {
 	}
 }
 
+// misdirected replaces the cure for an address that nobody typed: it is the server that names it.
+func (w *walk) misdirected(l *Leg, setting, cure string) {
+	if u, err := url.Parse(w.refused.URL); err == nil && u.Host != w.url.Host && l.Setting == "" {
+		l.Setting, l.Cure, l.Next = setting, cure, advice.Nothing
+	}
+}
+
 // authorization tells what the authorization server says of itself (RFC 8414, OpenID Connect Discovery).
 func (w *walk) authorization(_ context.Context, l *Leg) {
 	if w.nobodySignsIn(l) {
@@ -84,6 +93,7 @@ func (w *walk) authorization(_ context.Context, l *Leg) {
 	if w.refused != nil {
 		l.Saw = w.refused.URL
 		if l.lost(w.lost) {
+			w.misdirected(l, "provider.issuer", "start the authorization server that the server names, or have the server name another (with fastmcp-auth serve: provider.issuer)")
 			return
 		}
 		issuer := w.discovery.Resource.AuthorizationServers[0]

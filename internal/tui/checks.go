@@ -8,7 +8,6 @@ import (
 
 	"charm.land/lipgloss/v2"
 	"github.com/rivo/uniseg"
-	"golang.org/x/term"
 )
 
 // Outcome is how a check ended.
@@ -60,10 +59,12 @@ func (c *Checks) Show(check Check) {
 	width := c.width()
 	lead := mark + " " + c.paint(strong, padded(name, c.names))
 	used := uniseg.StringWidth(c.bare(check)) + 1 + c.names
-	if width > 0 && width < narrow {
-		lead = mark + " " + c.paint(strong, name)
-		c.print(lead + "\n" + c.block(saw, 2, style))
-	} else {
+	switch slim := uniseg.StringWidth(c.bare(check)+" "+name+"  "+saw) <= width; {
+	case width > 0 && width < narrow && slim:
+		c.print(strings.TrimRight(mark+" "+c.paint(strong, name)+"  "+c.paint(style, saw), " ") + "\n")
+	case width > 0 && width < narrow:
+		c.print(mark + " " + c.paint(strong, name) + "\n" + c.block(saw, 2, style))
+	default:
 		c.print(strings.TrimRight(lead+"  "+c.hang(saw, used+2, style), " ") + "\n")
 	}
 	c.Facts(check.Facts)
@@ -81,6 +82,9 @@ func (c *Checks) Facts(facts []Fact) {
 		at := 4 + names + 2
 		switch width := c.width(); {
 		case isLink(value) && width > 0 && uniseg.StringWidth(value) > width-at:
+			if c.o.Terminal {
+				value = link(value, value)
+			}
 			c.print("    " + c.paint(faint, name) + "\n" + value + "\n") // whole, so that it can be copied
 		case isLink(value) && c.o.Terminal:
 			c.print(label + link(value, value) + "\n")
@@ -145,8 +149,8 @@ func (c *Checks) width() int {
 	if c.o.Terminal || c.o.Width > 0 {
 		return c.o.width(c.out)
 	}
-	if f, ok := c.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return c.o.width(c.out)
+	if f, ok := c.out.(*os.File); ok {
+		return WidthOf(f)
 	}
 	return 0
 }

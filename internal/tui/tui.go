@@ -43,6 +43,15 @@ func OptionsFor(f *os.File, lookup func(string) string) Options {
 	return Options{Terminal: !plain && term.IsTerminal(int(f.Fd()))}
 }
 
+// WidthOf is how many columns the terminal f has now, or 0 for what is no terminal.
+func WidthOf(f *os.File) int {
+	w, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return max(w, 0)
+}
+
 func (o Options) now() time.Time {
 	if o.Now == nil {
 		return time.Now()
