@@ -11,7 +11,7 @@ FUZZ        := .
 FUZZTIME    := 10m
 export CGO_ENABLED ?= 1
 
-.PHONY: help demo test check bench build fuzz
+.PHONY: help demo test check bench soak build fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,3 +59,6 @@ check: ## formatting, vet, staticcheck, generated pages
 
 bench: build ## what a protected call costs beside a bare server and the official SDK, and the budgets (two minutes)
 	go run ./bench -binary $(BINARY) $(ARGS)
+
+soak: build ## ten minutes at a thousand requests a second while keys, policy and provider change: every answer checked (ARGS="-duration 1m")
+	go run ./bench soak -binary $(BINARY) $(ARGS)

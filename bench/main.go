@@ -13,6 +13,13 @@
 //	start, idle memory, streams, size     program.go streams.go
 //	nanoseconds of single steps           steps.go
 //	the table and the budgets             report.go
+//
+// The command "bench soak" is another measurement: the built program for a long time, while its keys, its policy and its
+// provider change under it, and each answer is checked.
+//
+//	the run and its report                soak.go
+//	what changes, and what is right       soak_world.go
+//	the load, an open loop                soak_load.go
 package main
 
 import (
@@ -36,7 +43,7 @@ func main() {
 	}
 }
 
-// run is the whole program, or with a first argument that only this program gives, one of its children.
+// run is the whole program, the soak, or with a first argument that only this program gives, one of their children.
 func run(ctx context.Context, args []string) error {
 	if len(args) == 2 && args[0] == "serve" {
 		return serve(ctx, args[1])
@@ -46,6 +53,12 @@ func run(ctx context.Context, args []string) error {
 	}
 	if len(args) == 1 && args[0] == "hold" {
 		return hold(ctx)
+	}
+	if len(args) == 1 && args[0] == "soakload" {
+		return soakLoad(ctx)
+	}
+	if len(args) > 0 && args[0] == "soak" {
+		return soak(ctx, args[1:])
 	}
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)

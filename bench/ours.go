@@ -24,7 +24,8 @@ func beginOurs(ctx context.Context, j job) (url string, err error) {
 		if err := os.WriteFile(rules, []byte(policyFile), 0o600); err != nil {
 			return "", err
 		}
-		environ = append(environ, "FASTMCP_AUTH_POLICY_FILE="+rules, "FASTMCP_AUTH_AUDIT_FILE_PATH="+filepath.Join(dir, "audit.jsonl"))
+		environ = append(environ, "FASTMCP_AUTH_POLICY_FILE="+rules, "FASTMCP_AUTH_AUDIT_FILE_PATH="+filepath.Join(dir, "audit.jsonl"),
+			"FASTMCP_AUTH_ADMIN_ADDR=127.0.0.1:0")
 	}
 	if j.Issuer == "" {
 		environ = append(environ, "FASTMCP_AUTH_NO_AUTH=true")

@@ -86,16 +86,27 @@ type budget struct {
 	atMost bool
 }
 
+func (b budget) ok() bool {
+	if b.atMost {
+		return b.value <= b.limit
+	}
+	return b.value >= b.limit
+}
+
 func (b budget) String() string {
 	verdict := "ok"
-	if b.atMost && b.value > b.limit || !b.atMost && b.value < b.limit {
+	if !b.ok() {
 		verdict = "over"
 	}
 	sign := ">="
 	if b.atMost {
 		sign = "<="
 	}
-	return fmt.Sprintf("%s %.3g %s %s%g %s", b.name, b.value, b.unit, sign, b.limit, verdict)
+	value := fmt.Sprintf("%.3g", b.value)
+	if b.value >= 1000 {
+		value = fmt.Sprintf("%.0f", b.value)
+	}
+	return fmt.Sprintf("%s %s %s %s%.4g %s", b.name, value, b.unit, sign, b.limit, verdict)
 }
 
 // budgets measures what the rounds did not, and writes one line for each budget.
@@ -115,8 +126,8 @@ func budgets(ctx context.Context, w io.Writer, o options, r *results, idp *devid
 			budget{"call_rate_by_sdk_" + version, ratio("call_rate_by_sdk_", version, "sdk", rate, connections[1:]), "x", 6, false},
 			budget{"call_cpu_by_no_auth_" + version, ratio("call_cpu_by_no_auth_", version, "ours --no-auth", cpu, connections), "x", 1.15, true},
 		)
-		more := r.ratio(version, "ours, policy and audit", "floor", cpu, connections)
-		fmt.Fprintf(w, "# with a policy file and a record, which no budget speaks of: call_cpu_by_floor_%s %.2f (%.2f to %.2f)\n", version, more.middle, more.low, more.high)
+		more := r.ratio(version, "ours, all turned on", "floor", cpu, connections)
+		fmt.Fprintf(w, "# with a policy file, a record and metrics, which no budget speaks of: call_cpu_by_floor_%s %.2f (%.2f to %.2f)\n", version, more.middle, more.low, more.high)
 	}
 	for _, more := range []func() ([]budget, error){
 		func() ([]budget, error) { return steps(ctx, idp) },

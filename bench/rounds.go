@@ -42,7 +42,7 @@ func peers(issuer string) []*peer {
 	return []*peer{
 		{name: "sdk", job: job{Kind: "sdk", Issuer: issuer}, tokens: 1, skip: legacy},
 		{name: "sdk", job: job{Kind: "sdk", Issuer: issuer, Legacy: true}, tokens: 1, skip: modern},
-		{name: "ours, policy and audit", job: job{Kind: "ours", Issuer: issuer, Recorded: true}, tokens: 1},
+		{name: "ours, all turned on", job: job{Kind: "ours", Issuer: issuer, Recorded: true}, tokens: 1},
 		{name: "floor"},
 		{name: "ours, warm token", job: job{Kind: "ours", Issuer: issuer}, tokens: 1},
 		{name: "ours --no-auth", job: job{Kind: "ours"}},

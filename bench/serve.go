@@ -17,7 +17,7 @@ type job struct {
 	Legacy   bool     // the SDK keeps sessions
 	Issuer   string   // whose tokens are taken; empty means everyone is let in
 	Settings []string // of ours, as NAME=value
-	Recorded bool     // ours decides by a policy file with a condition, and records each decision and outcome in a file
+	Recorded bool     // ours decides by a policy file with a condition, records each decision and outcome in a file, and counts for Prometheus
 	Answer   string   // of the floor: the result it answers with
 	Profile  string   // where to write a CPU profile, and beside it one of allocations; empty means nowhere
 }

@@ -36,12 +36,28 @@ func streams(ctx context.Context, o options, idp *devidp.Running) ([]budget, err
 		return nil, err
 	}
 	defer p.child.stop()
-	h := holding{Addr: p.addr(), Streams: o.streams}
-	for n := range (o.streams + perCaller - 1) / perCaller {
-		token, err := idp.MintToken(devidp.TokenRequest{
+	holder, err := holdStreams(ctx, p.addr(), o.streams, func(caller int) (string, error) {
+		return idp.MintToken(devidp.TokenRequest{
 			User: devidp.UserAdmin, Audience: []string{p.url}, Scopes: []string{"execute"},
-			Lifetime: time.Hour, Claims: map[string]any{"sub": fmt.Sprintf("caller-%d", n)},
+			Lifetime: time.Hour, Claims: map[string]any{"sub": fmt.Sprintf("caller-%d", caller)},
 		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer holder.stop()
+	u, err := p.used()
+	if err != nil {
+		return nil, err
+	}
+	return []budget{{fmt.Sprintf("idle_streams_%d", o.streams), float64(u.Now) / 1e6, "MB", 1000, true}}, nil
+}
+
+// holdStreams starts a child that holds streams open until it is stopped, of callers whose tokens mint returns.
+func holdStreams(ctx context.Context, addr string, streams int, mint func(caller int) (string, error)) (*child, error) {
+	h := holding{Addr: addr, Streams: streams}
+	for n := range (streams + perCaller - 1) / perCaller {
+		token, err := mint(n)
 		if err != nil {
 			return nil, err
 		}
@@ -51,19 +67,16 @@ func streams(ctx context.Context, o options, idp *devidp.Running) ([]budget, err
 	if err != nil {
 		return nil, err
 	}
-	defer holder.stop()
 	var got held
 	if err := holder.ask(h, &got); err != nil {
+		holder.stop()
 		return nil, err
 	}
 	if got.Wrong != "" {
+		holder.stop()
 		return nil, fmt.Errorf("after %d idle streams: %s", got.Streams, got.Wrong)
 	}
-	u, err := p.used()
-	if err != nil {
-		return nil, err
-	}
-	return []budget{{fmt.Sprintf("idle_streams_%d", got.Streams), float64(u.Now) / 1e6, "MB", 1000, true}}, nil
+	return holder, nil
 }
 
 // hold is the child that holds streams open until its input ends.

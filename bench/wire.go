@@ -32,6 +32,8 @@ type wire struct {
 	out     []byte
 	body    []byte
 	session string
+	// challenge is the WWW-Authenticate header of the last answer.
+	challenge string
 }
 
 func dial(addr string) (*wire, error) {
@@ -89,6 +91,7 @@ func (w *wire) head() (status, length int, err error) {
 	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
 		return 0, 0, err
 	}
+	w.challenge = ""
 	for {
 		line, err := w.in.ReadSlice('\n')
 		if err != nil {
@@ -108,6 +111,8 @@ func (w *wire) head() (status, length int, err error) {
 			length = -1
 		case bytes.EqualFold(name, []byte("Mcp-Session-Id")):
 			w.session = string(value)
+		case bytes.EqualFold(name, []byte("WWW-Authenticate")):
+			w.challenge = string(value)
 		}
 	}
 }
@@ -182,15 +187,7 @@ var errWrong = errors.New("a wrong answer")
 
 // call calls the tool and checks the answer.
 func (w *wire) call(body []byte, version, token string, stream bool) error {
-	if version == modern {
-		w.headers("POST", version, "Mcp-Method", "tools/call", "Mcp-Name", tool)
-	} else {
-		w.headers("POST", version)
-	}
-	if err := w.send(token, body); err != nil {
-		return err
-	}
-	status, said, err := w.answer()
+	status, said, err := w.exchange(version, tool, token, body)
 	if err != nil {
 		return err
 	}
@@ -200,8 +197,25 @@ func (w *wire) call(body []byte, version, token string, stream bool) error {
 	return nil
 }
 
+// exchange sends one call of a tool and reads its answer.
+func (w *wire) exchange(version, name, token string, body []byte) (status int, said []byte, err error) {
+	if version == modern {
+		w.headers("POST", version, "Mcp-Method", "tools/call", "Mcp-Name", name)
+	} else {
+		w.headers("POST", version)
+	}
+	if err := w.send(token, body); err != nil {
+		return 0, nil, err
+	}
+	return w.answer()
+}
+
 // message is the call, as its body; with a progress token, if the answer is to be a stream.
 func message(version string, stream bool) []byte {
+	return messageTo(tool, `{"query":"`+query+`"}`, version, stream)
+}
+
+func messageTo(name, arguments, version string, stream bool) []byte {
 	meta := ""
 	if version == modern {
 		meta = `"io.modelcontextprotocol/protocolVersion":"` + modern + `","io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}`
@@ -215,5 +229,5 @@ func message(version string, stream bool) []byte {
 	if meta != "" {
 		meta = `,"_meta":{` + meta + `}`
 	}
-	return []byte(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"` + tool + `","arguments":{"query":"` + query + `"}` + meta + `}}`)
+	return []byte(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"` + name + `","arguments":` + arguments + meta + `}}`)
 }
