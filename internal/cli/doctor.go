@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +10,11 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/oauth2"
 
+	"github.com/fastmcp-auth/fastmcp-auth/client"
+	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
+	"github.com/fastmcp-auth/fastmcp-auth/client/tokencache"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/doctor"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/tui"
@@ -47,8 +52,17 @@ func (c *caller) diagnose(cmd *cobra.Command) error {
 		return errors.New("doctor needs a transport that it can look into")
 	}
 	o := doctor.Options{
-		Server: c.server, Transport: transport, NoAuth: c.noAuth,
-		ClientID: c.settings.Client.ID, ClientIDFrom: c.settings.OriginOf("client.id"), ClientVersion: version(),
+		Server: c.server, Transport: transport, NoAuth: c.noAuth, Document: c.settings.Client.DocumentURL, ClientVersion: version(),
+	}
+	if !c.noAuth {
+		cache, err := c.cache()
+		if err != nil {
+			return err
+		}
+		o.Client, o.Redirect = c.knownClient(cache), c.redirect(cache)
+		o.Token = func(ctx context.Context, d *client.Discovery) (oauth2.TokenSource, error) {
+			return c.heldToken(ctx, hc, d)
+		}
 	}
 	if !c.asJSON {
 		checks := tui.NewChecks(c.out, lookAt(c.out), doctorWords, doctor.Names())
@@ -68,6 +82,49 @@ func (c *caller) diagnose(cmd *cobra.Command) error {
 		return nil
 	}
 	return &hintError{code: doctorExit(first), err: fmt.Errorf("%s: %s", first.Name, first.Cause), hint: c.remedy(first)}
+}
+
+// knownClient finds the client id for an issuer: the one that is set, else the one of an earlier registration.
+func (c *caller) knownClient(cache *tokencache.Cache) func(issuer string) (id, from string) {
+	return func(issuer string) (id, from string) {
+		if s := c.settings.Client; s.ID != "" && (s.Issuer == "" || s.Issuer == issuer) {
+			return s.ID, c.settings.OriginOf("client.id")
+		}
+		if made, ok := cache.Clients().Registered(issuer); ok {
+			return made.ID, "an earlier registration"
+		}
+		return "", ""
+	}
+}
+
+// redirect is where a browser sign-in would come back to.
+func (c *caller) redirect(cache *tokencache.Cache) func(issuer string) string {
+	return func(issuer string) string {
+		if made, ok := cache.Clients().Registered(issuer); ok && made.RedirectURI != "" && c.settings.Client.ID == "" {
+			return made.RedirectURI
+		}
+		port := c.settings.Client.Port
+		if port == 0 {
+			port = 49152 // as the kernel would choose
+		}
+		return fmt.Sprintf("http://127.0.0.1:%d/callback", port)
+	}
+}
+
+// heldToken is what calls would send: a program's own token, or the kept one of a person. It asks nobody.
+func (c *caller) heldToken(ctx context.Context, hc *http.Client, d *client.Discovery) (oauth2.TokenSource, error) {
+	if c.isUnattended() {
+		flow, err := c.unattended(hc)
+		if err != nil {
+			return nil, err
+		}
+		return flow.SignIn(ctx, &signin.Request{Server: d.Server, Challenge: d.Challenge, Resource: d.Resource, Authorization: d.Authorization, HTTPClient: hc})
+	}
+	tokens, err := c.kept.Tokens(c.server, c.use(hc))
+	if tokens == nil {
+		return nil, err
+	}
+	return tokens, err
 }
 
 // doctorExit is the exit code of a broken leg.

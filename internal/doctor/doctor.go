@@ -33,10 +33,11 @@ type Options struct {
 	Server    string          // an absolute http or https URL
 	Transport *http.Transport // proxy and TLS, as calls use them
 
-	NoAuth       bool   // calls are made without a token
-	ClientID     string // the client id that is set for the authorization server; empty: none is
-	ClientIDFrom string // the setting it comes from, for the report
-	Document     string // URL of a client ID metadata document of ours; empty: there is none
+	NoAuth   bool   // calls are made without a token
+	Document string // URL of a client ID metadata document of ours; empty: there is none
+	// Client is the client id that is known for an issuer, and where it comes from, for the report. Empty means that none
+	// is; so does nil, everywhere.
+	Client func(issuer string) (id, from string)
 	// Redirect is the loopback address that a browser sign-in comes back to at this issuer; nil means /callback on some
 	// port of 127.0.0.1.
 	Redirect func(issuer string) string

@@ -102,7 +102,8 @@ func (w *walk) authorization(_ context.Context, l *Leg) {
 		l.Setting = "provider.issuer"
 		if idp.Recognize(issuer).Name == "entra" {
 			l.Cure, l.Setting = "name the tenant by its id, not by a domain; with fastmcp-auth serve, that is provider.tenant", "provider.tenant"
-			if page := advice.Portal(issuer, w.o.ClientID); page.URL != "" {
+			id, _ := w.known(issuer)
+			if page := advice.Portal(issuer, id); page.URL != "" {
 				l.Portal = &page
 			}
 		}

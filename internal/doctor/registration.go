@@ -19,10 +19,11 @@ func (w *walk) registration(_ context.Context, l *Leg) {
 		return
 	}
 	a := w.discovery.Authorization
+	id, from := w.known(a.Issuer)
 	switch {
-	case w.o.ClientID != "":
-		w.clientID = w.o.ClientID
-		l.Saw = "client id " + w.o.ClientID + ", from " + w.o.ClientIDFrom
+	case id != "":
+		w.clientID = id
+		l.Saw = "client id " + id + ", from " + from
 	case a.ClientIDMetadataDocumentSupported && w.o.Document != "":
 		w.clientID = w.o.Document
 		l.Saw = "by the client ID metadata document " + w.o.Document
@@ -37,6 +38,13 @@ func (w *walk) registration(_ context.Context, l *Leg) {
 			l.Portal = &page
 		}
 	}
+}
+
+func (w *walk) known(issuer string) (id, from string) {
+	if w.o.Client == nil {
+		return "", ""
+	}
+	return w.o.Client(issuer)
 }
 
 // redirect asks the authorization server, as a browser would, whether it would send a person back to this machine. With
