@@ -22,12 +22,14 @@ var ErrNoBrowser = errors.New("opener: no browser")
 
 // Open opens page and returns at once: it does not wait for the browser. It refuses whatever is not an absolute http or
 // https URL, and wraps [ErrNoBrowser] where there is nothing to open it with.
-func Open(ctx context.Context, page string) error {
+func Open(ctx context.Context, page string) error { return open(ctx, page, commands(runtime.GOOS)) }
+
+func open(ctx context.Context, page string, commands [][]string) error {
 	address, err := Check(page)
 	if err != nil {
 		return err
 	}
-	for _, command := range commands(runtime.GOOS) {
+	for _, command := range commands {
 		path, err := exec.LookPath(command[0])
 		if err != nil {
 			continue
