@@ -295,3 +295,35 @@ func TestSinksAreReplacedUnderLoad(t *testing.T) {
 		t.Errorf("a closed trail answers %v", err)
 	}
 }
+
+// TestStatsOutliveTheSinks counts by name, also where the door stays open and where one sink takes another's place.
+func TestStatsOutliveTheSinks(t *testing.T) {
+	first, second := &called{"first", &memory{}}, &called{"second", &memory{}}
+	trail := newTrail(t, Options{Sinks: []Sink{first, second}, Open: true})
+	second.fail(errors.New("full"))
+	for range 2 {
+		if err := trail.Write(t.Context(), full()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []SinkStats{{Sink: "first", Written: 2}, {Sink: "second", Failed: 2, Failing: true}}
+	if got := trail.Stats(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v", got)
+	}
+	trail.Replace([]Sink{&called{"first", &memory{}}}, true)
+	if err := trail.Write(t.Context(), full()); err != nil {
+		t.Fatal(err)
+	}
+	want = []SinkStats{{Sink: "first", Written: 3}, {Sink: "second", Failed: 2}}
+	if got := trail.Stats(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// called is a sink with a name.
+type called struct {
+	name string
+	*memory
+}
+
+func (c *called) String() string { return c.name }
