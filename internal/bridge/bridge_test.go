@@ -271,7 +271,7 @@ func TestRun(t *testing.T) {
 		{"a line that is too long", s.URL, `{"id":1,"method":"` + strings.Repeat("x", 100_000) + `"}` + "\n", `the message is larger than the bridge takes`},
 		{"the last line needs no end", s.URL, `{"jsonrpc":"2.0","id":"a","method":"server/discover","params":{` + meta + `}}`, `"id":"a","result":{`},
 		{"a request of the newer era", s.URL, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"hi"},` + meta + `}}` + "\r\n\r\n", `"text":"hi"`},
-		{"a server that is down", "http://127.0.0.1:1/", `{"jsonrpc":"2.0","id":7,"method":"tools/list","params":{` + meta + `}}` + "\n", `"code":-32000,"message":"Post \"http://127.0.0.1:1/\": dial tcp 127.0.0.1:1: connect: connection refused"},"id":7`},
+		{"a server that is down", "http://127.0.0.1:1/", `{"jsonrpc":"2.0","id":7,"method":"tools/list","params":{` + meta + `}}` + "\n", `"code":-32000,"message":"dial tcp 127.0.0.1:1: connect: connection refused"},"id":7`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var out strings.Builder

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -43,6 +44,9 @@ func (b *Bridge) settled(ctx context.Context, id, answer json.RawMessage, err er
 		return answer
 	case ctx.Err() != nil:
 		return nil
+	}
+	if u := (*url.Error)(nil); errors.As(err, &u) {
+		err = u.Err // the client knows which server it called
 	}
 	b.say(err)
 	return failure(id, codeServer, err.Error())

@@ -38,12 +38,13 @@ func callCommand(s streams) *cobra.Command {
 	}
 	c.flags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&c.file, "calls", "", "`File` with calls: a JSON array of {\"tool\": …, \"arguments\": {…}}, or one such object a line; - is stdin.")
+	f.StringVar(&c.file, "calls", "", "Read the calls from this `file`: a JSON array of {\"tool\": …, \"arguments\": {…}}, or one such object a line; - is stdin.")
 	f.BoolVar(&c.dryRun, "dry-run", false, "Print what would be called, and call nothing.")
-	f.StringVarP(&c.output, "output", "o", "", "`File` for what the tool returns, byte for byte; a folder gets a file for each piece.")
+	f.StringVarP(&c.output, "output", "o", "", "Write what the tool returns to this `file`, byte for byte; a folder gets a file for each piece.")
 	f.StringVar(&c.progress, "progress", progressAuto, "How progress is shown on stderr: `form` auto, plain, json or off.")
 	f.DurationVar(&c.timeout, "timeout", time.Minute, "Longest `time` without an answer or progress; 0 means no limit.")
 	f.DurationVar(&c.maxTime, "max-time", time.Hour, "Longest `time` of a call, whatever its progress; 0 means no limit.")
+	cmd.ValidArgsFunction = completing(offerTools)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return c.run(cmd, args) }
 	return cmd
 }
@@ -356,12 +357,16 @@ func (c *callers) callAll(ctx context.Context, session *client.Session, list []t
 	for i := range calls {
 		contexts[i], limits[i] = limited(ctx, c.timeout, c.maxTime)
 	}
-	c.ask.hold = func(show func()) {
+	var held sync.Mutex
+	c.hold = func(show func()) {
+		held.Lock()
+		defer held.Unlock()
 		for _, l := range limits {
 			defer l.pause()()
 		}
 		w.hold(show)
 	}
+	c.ask.hold = c.hold
 	var running sync.WaitGroup
 	for i, call := range calls {
 		bar := &shown{w: w}
@@ -471,7 +476,19 @@ func (c *callers) finish(results []made) error {
 			return err
 		}
 	}
+	if failed := firstError(results); len(results) > 1 && failed != nil && exitCode(failed) != exitCancelled {
+		return &hintError{code: exitCode(failed), err: fmt.Errorf("%d of %d calls failed", failures(results), len(results)), hint: strings.Join(hintsOf(failed), "; ")}
+	}
 	return firstError(results)
+}
+
+func failures(results []made) (n int) {
+	for i := range results {
+		if results[i].err != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // printJSON prints one document: of one call its result, of several an array in their order.
@@ -505,18 +522,10 @@ func (c *callers) printJSON(results []made) error {
 
 // firstError is the error of the first call that has one, and its exit code is the command's.
 func firstError(results []made) error {
-	var first error
-	failed := 0
 	for i := range results {
-		if results[i].err == nil {
-			continue
-		}
-		if failed++; first == nil {
-			first = results[i].err
+		if results[i].err != nil {
+			return results[i].err
 		}
 	}
-	if failed > 1 && exitCode(first) != exitCancelled {
-		return &hintError{code: exitCode(first), err: fmt.Errorf("%d of %d calls failed, the first: %w", failed, len(results), first), hint: strings.Join(hintsOf(first), "; ")}
-	}
-	return first
+	return nil
 }

@@ -52,23 +52,7 @@ func (c *caller) transport() (http.RoundTripper, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := client.NewTransport(c.server, o)
-	if err != nil {
-		return nil, err
-	}
-	return &screened{t, c}, nil
-}
-
-// screened takes the sign-in off the screen when it is over.
-type screened struct {
-	http.RoundTripper
-	c *caller
-}
-
-func (t *screened) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := t.RoundTripper.RoundTrip(req)
-	t.c.stage.close(err)
-	return resp, err
+	return client.NewTransport(c.server, o)
 }
 
 // sayOnce tells troubles on stderr as any command does, each once: a client asks again and again.

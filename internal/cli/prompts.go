@@ -99,6 +99,7 @@ func promptCommand(s streams) *cobra.Command {
 		Args:    usageArgs(cobra.MinimumNArgs(1)),
 	}
 	c.flags(cmd)
+	cmd.ValidArgsFunction = completing(offerPrompts)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		server, args := serverFirst(args)
 		if len(args) == 0 {

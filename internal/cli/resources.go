@@ -130,7 +130,8 @@ func readCommand(s streams) *cobra.Command {
 		Args:    usageArgs(cobra.RangeArgs(1, 2)),
 	}
 	c.flags(cmd)
-	cmd.Flags().StringVarP(&output, "output", "o", "", "`File` for the contents, byte for byte; a folder gets a file for each piece.")
+	cmd.ValidArgsFunction = completing(offerURIs)
+	cmd.Flags().StringVarP(&output, "output", "o", "", "Write the contents to this `file`, byte for byte; a folder gets a file for each piece.")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		server, uri := "", args[len(args)-1]
 		if len(args) == 2 {

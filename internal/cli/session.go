@@ -30,6 +30,7 @@ type caller struct {
 
 	kept  *tokencache.Cache // nil until cache makes it
 	stage stage             // what is shown while somebody signs in
+	hold  func(show func()) // gives the terminal to a person, where something else is on it; may be nil
 }
 
 // flags declares the flags that every calling command has.

@@ -85,8 +85,17 @@ func (c *caller) attended() tokencache.Flow {
 	if c.settings.NoInput {
 		return asksNobody{}
 	}
-	return flowFunc(func(ctx context.Context, r *signin.Request) (oauth2.TokenSource, error) {
-		return c.flowFor(r).SignIn(ctx, r)
+	return flowFunc(func(ctx context.Context, r *signin.Request) (source oauth2.TokenSource, err error) {
+		ask := func() {
+			source, err = c.flowFor(r).SignIn(ctx, r)
+			c.stage.close(err)
+		}
+		if c.hold == nil {
+			ask()
+		} else {
+			c.hold(ask)
+		}
+		return source, err
 	})
 }
 

@@ -28,6 +28,12 @@ func toolsCommand(s streams) *cobra.Command {
 		Args:    usageArgs(cobra.MaximumNArgs(2)),
 	}
 	c.flags(cmd)
+	cmd.ValidArgsFunction = completing(func(ctx context.Context, c *caller, session *client.Session, words []string, typed string) []string {
+		if len(words) > 0 {
+			return nil
+		}
+		return offerTools(ctx, c, session, nil, typed)
+	})
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		server, args := serverFirst(args)
 		if len(args) > 1 {
