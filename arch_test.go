@@ -31,10 +31,11 @@ var plan = map[string][]string{
 		"client/signin/opener", "client/signin/workload", "client/tokencache", "devidp", "oauth", "policy", "identity", "advice", "bearer"},
 
 	// the serving half
-	"internal/app": {"internal/config", "internal/limits", "internal/telemetry", "internal/mcpserver", "internal/toolbox", "internal/tools",
+	"internal/app": {"internal/calls", "internal/rest", "store", "store/sqlite", "store/redis", "internal/config", "internal/limits", "internal/telemetry", "internal/mcpserver", "internal/toolbox", "internal/tools",
 		"bearer", "devidp", "policy", "audit", "idp", "oauth", "identity"},
 	"internal/mcpserver":  {"internal/strictjson", "internal/toolbox", "bearer", "identity"},
 	"internal/calls":      {"internal/toolbox", "identity", "store"},
+	"internal/rest":       {"internal/calls", "internal/strictjson", "internal/toolbox", "identity", "policy", "store"},
 	"internal/toolbox":    {"internal/nearest", "policy", "audit", "identity"},
 	"internal/tools":      {"internal/nearest"},
 	"internal/config":     {"internal/nearest", "idp"},

@@ -84,6 +84,11 @@ type Config struct {
 	// for records and counts: it cannot change the answer, and must not keep the request.
 	OnRefuse func(*http.Request, *Error)
 
+	// Answer writes status and body of a refusal in another form than this package's, and returns true, or writes nothing
+	// and returns false; nil means that nobody does. The challenge and other headers are set already. scopes are what to
+	// ask for, as the challenge names them.
+	Answer func(w http.ResponseWriter, r *http.Request, e *Error, scopes []string) bool
+
 	HTTPClient *http.Client     // for keys, metadata and introspection; nil means one with a timeout of 10 seconds
 	Logger     *slog.Logger     // nil means silence
 	Now        func() time.Time // nil means time.Now

@@ -34,6 +34,9 @@ func (g *Guard) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	} else {
 		head.Add("WWW-Authenticate", g.challenge(e).String())
 	}
+	if g.cfg.Answer != nil && g.cfg.Answer(w, r, e, g.asked(e)) {
+		return
+	}
 	w.WriteHeader(e.Status)
 	if r.Method == http.MethodHead {
 		return

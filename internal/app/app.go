@@ -14,6 +14,8 @@
 //	observe  who counts what                                observe.go
 //	routes   what stands at which path                         routes.go
 //	proxies  whose address the caller's is                     proxy.go
+//	store    what sessions and long calls are kept in          store.go
+//	api      the REST API                                      api.go
 //	ready    what a started server says of itself              ready.go
 package app
 
@@ -34,12 +36,15 @@ import (
 
 	"github.com/fastmcp-auth/fastmcp-auth/bearer"
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/calls"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/limits"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/mcpserver"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/rest"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/telemetry"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/toolbox"
 	"github.com/fastmcp-auth/fastmcp-auth/policy"
+	"github.com/fastmcp-auth/fastmcp-auth/store"
 )
 
 // Options are what a Server is given besides its settings. The zero value works.
@@ -66,6 +71,9 @@ type Server struct {
 	shadow    *policy.Policy // nil: none is tried out
 	box       *toolbox.Box
 	mcp       *mcpserver.Handler
+	store     store.Store // sealed where it outlives the process
+	calls     *calls.Runner
+	api       *rest.Handler
 	draining  atomic.Bool
 	admin     *admin             // nil: operators are not answered
 	metrics   *telemetry.Metrics // nil: nothing is counted
@@ -128,6 +136,12 @@ func Listen(ctx context.Context, s *config.Settings, o Options) (_ *Server, err 
 		return nil, err
 	}
 	srv.box.SetShadow(srv.shadow)
+	if err := srv.openStore(ctx, o); err != nil {
+		return nil, err
+	}
+	if srv.calls, err = calls.New(calls.Options{Box: srv.box, Store: srv.store, Now: o.Now, Logger: o.Logger}); err != nil {
+		return nil, err
+	}
 	handler, err := srv.routes(o)
 	if err != nil {
 		return nil, err
@@ -169,10 +183,19 @@ func (s *Server) Run(ctx context.Context) error {
 	if len(s.policyFiles) > 0 {
 		group.Go(func() error { return s.watchPolicies(ctx) })
 	}
+	living, bury := context.WithCancel(context.WithoutCancel(ctx)) // until every call has its end
+	calling := make(chan error, 1)
+	go func() { calling <- s.calls.Run(living) }()
 	group.Go(func() error {
 		<-ctx.Done()
+		defer bury()
 		return s.shutdown()
 	})
+	defer func() {
+		bury()
+		<-calling
+		s.store.Close()
+	}()
 	defer s.record.Close()
 	return group.Wait()
 }
@@ -212,6 +235,7 @@ func (s *Server) shutdown() error {
 	flush, cancelFlush := context.WithTimeout(context.Background(), flushTime)
 	defer cancelFlush()
 	s.mcp.Close(flush)
+	s.calls.Close(flush)
 	if err := s.http.Shutdown(flush); err != nil {
 		s.http.Close()
 	}

@@ -136,7 +136,7 @@ func (r *recorder) Write(ctx context.Context, e audit.Event) error {
 // none: whoever floods the server must not flood the record.
 func (s *Server) recorded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.record.Keeps() || r.URL.Path != mcpPath && !strings.HasPrefix(r.URL.Path, mcpPath+"/") {
+		if !s.record.Keeps() || r.URL.Path != mcpPath && !strings.HasPrefix(r.URL.Path, mcpPath+"/") && !isAPI(r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
 		}

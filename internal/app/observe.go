@@ -160,6 +160,8 @@ func routeOf(path string) telemetry.Route {
 		return telemetry.RouteFront
 	case strings.HasPrefix(path, "/.well-known/oauth-protected-resource"):
 		return telemetry.RouteMetadata
+	case isAPI(path):
+		return telemetry.RouteAPI
 	}
 	return telemetry.RouteOther
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/fastmcp-auth/fastmcp-auth/internal/mcpserver"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/telemetry"
@@ -49,11 +50,15 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	protected := s.recognized(s.limitCaller(s.mcp))
+	var protected http.Handler = s.recognized(s.limitCaller(s.mcp))
 	if s.guard != nil {
-		protected = s.limitAddress(s.tracing.Verifying(s.guard.Protect(protected)))
+		protected = s.protect(s.mcp)
 		s.guard.Publish(mux)
 	}
+	if err := s.newAPI(o); err != nil {
+		return nil, err
+	}
+	s.api.Register(mux)
 	mux.Handle(mcpPath, protected)
 	mux.Handle(mcpPath+"/{$}", protected)
 	mux.HandleFunc("GET /healthz", s.healthz)
@@ -62,6 +67,9 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 	handler := telemetry.Middleware(s.log, s.address, s.tracing.Requests(s.recorded(origins.Protect(mux))))
 	return s.metrics.Requests(routeOf, handler), nil
 }
+
+// isAPI reports whether the REST API stands at path.
+func isAPI(path string) bool { return strings.HasPrefix(path, "/api/") || path == "/reverse" }
 
 // address says where a request comes from.
 func (s *Server) address(r *http.Request) string { return clientAddress(r, s.settings.TrustedProxies) }

@@ -22,7 +22,7 @@ func (s *Server) signIn(ctx context.Context, o Options) error {
 		return nil
 	}
 	guard := guardConfig(s.settings, s.public)
-	guard.OnRefuse, guard.Logger, guard.Now = s.refused, o.Logger, o.Now
+	guard.OnRefuse, guard.Answer, guard.Logger, guard.Now = s.refused, s.answerRefusal, o.Logger, o.Now
 	var err error
 	if s.settings.StartsDevProvider() {
 		err = s.startProvider(ctx, &guard, o)

@@ -11,14 +11,15 @@ import (
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
 )
 
-// signInAs signs somebody in through the device flow, as a person would, and opens a session.
+// signInAs signs somebody in through the device flow, as a person would, and opens a session that asks for no more than
+// what was granted.
 func (h *house) signInAs(t *testing.T, user, server, version string, scopes ...string) *client.Session {
 	t.Helper()
 	var prefixed []string
 	for _, s := range scopes {
 		prefixed = append(prefixed, h.at.ScopePrefix+s)
 	}
-	session, err := client.Connect(t.Context(), server, client.Options{ProtocolVersion: version, SignIn: &signin.Device{
+	first, err := client.Connect(t.Context(), server, client.Options{ProtocolVersion: version, SignIn: &signin.Device{
 		ClientID: h.at.ClientID,
 		Scopes:   prefixed,
 		Prompt: func(p signin.DevicePrompt) {
@@ -27,6 +28,11 @@ func (h *house) signInAs(t *testing.T, user, server, version string, scopes ...s
 			}
 		},
 	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	session, err := client.Connect(t.Context(), server, client.Options{ProtocolVersion: version, Token: first.TokenSource()})
 	if err != nil {
 		t.Fatal(err)
 	}

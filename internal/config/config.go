@@ -18,6 +18,7 @@
 //	servers.go    the servers that are called by name
 //	terminal.go   NO_COLOR, CI and TERM, which are no settings
 //	desktop.go    keyring, browser and platform, which are none either
+//	state.go      where the store is, by what the system says
 //	systemd.go    NOTIFY_SOCKET, which is none either
 package config
 
@@ -77,6 +78,7 @@ type Settings struct {
 	Reverse        Reverse        `koanf:"reverse"`
 	Limits         Limits         `koanf:"limits"`
 	Audit          Audit          `koanf:"audit"`
+	Store          Store          `koanf:"store"`
 	Log            Log            `koanf:"log"`
 	Admin          Admin          `koanf:"admin"`
 	IDP            DevProvider    `koanf:"idp"`
@@ -93,6 +95,23 @@ type Settings struct {
 	servers map[string]layer // by name
 	loader  *loader
 }
+
+// Store is where sessions and long calls are kept.
+type Store struct {
+	Kind    string `koanf:"kind"` // sqlite, redis or memory
+	Path    string `koanf:"path"` // of sqlite; never empty with it
+	URL     Secret `koanf:"url"`  // of redis
+	KeyFile string `koanf:"key_file"`
+
+	key   Secret
+	usual bool // nobody said where
+}
+
+// Key is what was read from KeyFile; empty where there is none to read.
+func (s *Store) Key() []byte { return []byte(s.key) }
+
+// Usual reports that nobody said where the file is, so that another place will do.
+func (s *Store) Usual() bool { return s.usual }
 
 // TLS names the files of the server's certificate. Both are set, or none.
 type TLS struct {

@@ -57,6 +57,7 @@ func (l *loader) complete(s *Settings) {
 			*path = l.inDir(*path)
 		}
 	}
+	l.completeStore(&s.Store)
 	if s.Audit.File.Path != "" {
 		s.Audit.File.Path = l.inDir(s.Audit.File.Path)
 	}
@@ -106,6 +107,7 @@ func (l *loader) check(s *Settings) {
 	l.checkPolicy(s)
 	l.checkAdmin(s)
 	l.checkOTel(s)
+	l.checkStore(&s.Store)
 	if s.ForceNoAuth && !s.NoAuth {
 		l.blame("force_no_auth", "means nothing without no_auth; set no_auth too, or leave it out")
 	}

@@ -9,7 +9,7 @@
 // same bytes go to the official SDK, which calls back into the toolbox.
 //
 //	ServeHTTP  POST, GET, DELETE of the endpoint               mcpserver.go
-//	parse      one JSON-RPC message, strictly                  message.go, strict.go
+//	parse      one JSON-RPC message, strictly                  message.go
 //	modern     2026-07-28: stateless, headers mirror the body  modern.go
 //	legacy     2025-11-25 and older: sessions                  legacy.go, sessions.go, events.go
 //	fast       plain requests, answered without the SDK        fast.go, fast_session.go

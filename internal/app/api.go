@@ -1,0 +1,45 @@
+package app
+
+import (
+	"net/http"
+
+	"github.com/fastmcp-auth/fastmcp-auth/bearer"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/rest"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/telemetry"
+)
+
+// newAPI builds the REST API. It is protected as the MCP endpoint is, by the same tokens.
+func (s *Server) newAPI(o Options) error {
+	options := rest.Options{
+		Box:          s.box,
+		Calls:        s.calls,
+		Version:      o.Version,
+		Public:       s.public,
+		MaxBody:      s.settings.Limits.Body,
+		WriteTimeout: s.settings.Limits.WriteTimeout,
+		RequestID:    func(r *http.Request) string { return telemetry.RequestIDFrom(r.Context()) },
+		Logger:       o.Logger,
+	}
+	if s.guard != nil {
+		options.Protect = s.protect
+		options.NeedsScope = s.guard.InsufficientScope
+		options.SignIn = rest.SignIn{Issuer: s.issuer}
+	}
+	var err error
+	s.api, err = rest.New(options)
+	return err
+}
+
+// protect stands before everything that a signed-in caller may ask.
+func (s *Server) protect(next http.Handler) http.Handler {
+	return s.limitAddress(s.tracing.Verifying(s.guard.Protect(s.recognized(s.limitCaller(next)))))
+}
+
+// answerRefusal writes what the guard refuses as a problem document where the REST API was asked.
+func (s *Server) answerRefusal(w http.ResponseWriter, r *http.Request, e *bearer.Error, scopes []string) bool {
+	if !isAPI(r.URL.Path) {
+		return false
+	}
+	s.api.Refused(w, r, e.Status, e.Code, e.Description, scopes)
+	return true
+}
