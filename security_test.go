@@ -13,14 +13,15 @@ import (
 	"testing"
 )
 
-// due are the numbers that the server must have a row for: what the specifications ask of a resource server and of
-// Streamable HTTP, and the attacks that reach it. Those of clients, of the gateway and of an authorization server of our
-// own come with these.
+// due are the numbers that server and client must have a row for: what the specifications ask of a resource server and of
+// Streamable HTTP, what they ask of a client, and the attacks that reach either. Those of the gateway and of an
+// authorization server of our own come with these.
 var due = slices.Concat(
 	numbers("RS-%d", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25),
+	numbers("C-%d", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25),
 	numbers("T-%d", 2, 3, 5, 8, 9, 10, 11, 12, 14, 16, 17, 18, 22),
 	numbers("TI-%d", 3, 5),
-	numbers("attack %d", 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30, 31, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56),
+	numbers("attack %d", 5, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30, 31, 34, 39, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 59),
 )
 
 func numbers(format string, all ...int) []string {

@@ -256,7 +256,7 @@ func TestC25_WhichResourceSpeaksForAServer(t *testing.T) {
 	}
 }
 
-func TestAServerElsewhereCannotSendUsToThisMachine(t *testing.T) {
+func TestC22_AServerElsewhereCannotSendUsToThisMachine(t *testing.T) {
 	for _, at := range []string{"http://127.0.0.1:8080/prm", "https://localhost/prm", "http://[::1]/prm"} {
 		_, err := client.Discover(t.Context(), &http.Client{Transport: transport{}}, "https://h.example/mcp",
 			&oauth.Challenge{Scheme: "Bearer", ResourceMetadata: at})

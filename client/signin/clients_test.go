@@ -199,3 +199,23 @@ func TestC10_CredentialsBelongToOneAuthorizationServer(t *testing.T) {
 		t.Errorf("C-10 a secret for whoever asks: error %v", err)
 	}
 }
+
+func TestC5_TokensOfOneAuthorizationServerAreNotUsedAtAnother(t *testing.T) {
+	d, r := newDesk()
+	b := &signin.Browser{ClientID: "c", Open: answered(t, r, func(url.Values) {})}
+	first, err := b.SignIn(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Authorization.Issuer = "https://other.example" // the resource names another from now on
+	r.Previous, r.Refused = first, "one"
+	second, err := b.SignIn(t.Context(), r)
+	if err != nil || second == first {
+		t.Fatalf("error %v", err)
+	}
+	for _, f := range d.forms {
+		if f.Has("refresh_token") {
+			t.Errorf("C-5 another authorization server is sent a refresh token: %v", f)
+		}
+	}
+}

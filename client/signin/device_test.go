@@ -48,7 +48,7 @@ func TestTheDeviceFlowShowsACodeAndWaits(t *testing.T) {
 	})
 }
 
-func TestPollingKeepsTheServersPace(t *testing.T) {
+func TestAttack39_PollingKeepsTheServersPace(t *testing.T) {
 	second := func(n ...int) (d []time.Duration) {
 		for _, n := range n {
 			d = append(d, time.Duration(n)*time.Second)
@@ -179,7 +179,7 @@ func TestTheFirstAnswerOfTheDeviceFlowIsRefused(t *testing.T) {
 	}
 }
 
-func TestACodeThatNobodyEntersExpires(t *testing.T) {
+func TestAttack39_ACodeThatNobodyEntersExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pending := func(url.Values) any { return refuse("authorization_pending") }
 		answers := make([]any, 1000)
