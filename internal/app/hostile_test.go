@@ -141,6 +141,12 @@ func TestHostileRequests(t *testing.T) {
 		{"attack 48 two hosts", h.wire(reversing, good, "Host: evil.example"), 400, "", false},
 		{"attack 48 another host in the request line", strings.Replace(h.wire(reversing, good), "POST /mcp ", "POST http://evil.example/mcp ", 1), 403, invalid, true},
 		{"attack 48 a host with a dot at its end", strings.Replace(h.wire(reversing, good), "Host: 127.0.0.1", "Host: 127.0.0.1.", 1), 403, invalid, true},
+		{"attack 50 two lengths", h.wire(reversing, good, "Content-Length: 7"), 400, "", false},
+		{"attack 50 a carriage return within a header", h.wire(reversing, good, "X-A: b\rX-B: c"), 400, "", false},
+		{"attack 50 a coding of the transfer that is none", h.wire(reversing, good, "Transfer-Encoding: gzip, chunked"), 501, "", false},
+		{"attack 52 another host and a line break in the path", strings.Replace(h.wire(reversing), "/mcp ", "//evil.example/%2e%2e/%0d%0aSet-Cookie:x ", 1), 307, "", false},
+		{"attack 52 a host behind a backslash in the path", strings.Replace(h.wire(reversing), "/mcp ", "/./\\evil.example ", 1), 307, "", false},
+		{"attack 52 a path below the endpoint", strings.Replace(h.wire(reversing, good), "/mcp ", "/mcp/%2e%2e/mcp ", 1), 404, "", true},
 		{"attack 52 a method of a proxy", strings.Replace(h.wire(reversing, good), "POST /mcp ", "CONNECT /mcp ", 1), 405, invalid, true},
 		{"attack 52 no path", strings.Replace(h.wire(reversing), "POST /mcp ", "OPTIONS * ", 1), 400, "", false},
 	} {
@@ -148,6 +154,9 @@ func TestHostileRequests(t *testing.T) {
 			a := h.raw(t, row.text)
 			if a == nil || a.status != row.status || row.code != "" && !strings.Contains(a.body, `"code":`+row.code) {
 				t.Fatalf("answered %+v, want %d %s", a, row.status, row.code)
+			}
+			if to := a.header.Get("Location"); a.header.Get("Set-Cookie") != "" || to != "" && (to[0] != '/' || strings.HasPrefix(to, "//") || strings.Contains(to, `\`)) {
+				t.Errorf("the header is %v", a.header)
 			}
 			if strings.Contains(a.body, "cba") || strings.Contains(a.body, token) {
 				t.Errorf("answered %s", a.body)
