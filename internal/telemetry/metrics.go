@@ -74,8 +74,8 @@ func NewMetrics(version string) *Metrics {
 	return m
 }
 
-// rpcCodes are the codes of JSON-RPC 2.0, section 5.1, of MCP, and this server's own.
-var rpcCodes = []int{-32700, -32600, -32601, -32602, -32603, -32000, -32001, -32002, -32003, -32004, -32020, -32021, -32022, -32042}
+// rpcCodes are the codes of JSON-RPC 2.0, section 5.1, this server's own, and those of MCP.
+var rpcCodes = []int{-32700, -32600, -32601, -32602, -32603, -32000, -32002, -32020, -32021, -32022, -32042}
 
 func row(name string) Metric {
 	for _, r := range catalogue {
