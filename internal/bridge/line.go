@@ -22,6 +22,7 @@ const (
 // message is a JSON-RPC message, as far as the bridge looks into it.
 type message struct {
 	raw    json.RawMessage
+	begins bool            // it begins a lost session anew
 	ID     json.RawMessage `json:"id"`
 	Method string          `json:"method"`
 	Params json.RawMessage `json:"params"`

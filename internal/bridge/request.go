@@ -24,8 +24,9 @@ func (b *Bridge) ask(ctx context.Context, m *message) json.RawMessage {
 		return b.translate(ctx, m)
 	}
 	answer, err := b.exchange(ctx, m)
-	if errors.Is(err, errSessionLost) && !m.isModern() {
-		if err = b.renew(ctx); err == nil {
+	var lost *lostError
+	if errors.As(err, &lost) && !m.isModern() {
+		if err = b.renew(ctx, lost); err == nil {
 			answer, err = b.exchange(ctx, m)
 		}
 	}
@@ -52,10 +53,12 @@ func (b *Bridge) settled(ctx context.Context, id, answer json.RawMessage, err er
 	return failure(id, codeServer, err.Error())
 }
 
-var (
-	errSessionLost = errors.New("the server has ended the session")
-	errNoAnswer    = errors.New("the server closed the stream without an answer")
-)
+var errNoAnswer = errors.New("the server closed the stream without an answer")
+
+// lostError is a session that the server does not know any more.
+type lostError struct{ id string }
+
+func (e *lostError) Error() string { return "the server has ended the session" }
 
 // statusError is an answer over HTTP that is no message.
 type statusError struct {
@@ -87,7 +90,7 @@ func (b *Bridge) post(ctx context.Context, m *message) (*http.Response, error) {
 		if m.isModern() {
 			b.repeat(req.Header, m)
 		} else {
-			b.mark(req.Header)
+			b.mark(req.Header, m.begins)
 		}
 		resp, err := b.HTTP.Do(req)
 		var op *net.OpError
@@ -118,8 +121,8 @@ func (b *Bridge) exchange(ctx context.Context, m *message) (json.RawMessage, err
 		return nil, err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode == http.StatusNotFound && resp.Request.Header.Get(headerSession) != "" {
-		return nil, errSessionLost
+	if id := resp.Request.Header.Get(headerSession); id != "" && resp.StatusCode == http.StatusNotFound {
+		return nil, &lostError{id}
 	}
 	if m.Method == "initialize" {
 		b.began(resp.Header.Get(headerSession))
@@ -244,7 +247,7 @@ func (b *Bridge) get(ctx context.Context, last string) (*http.Response, error) {
 	if last != "" {
 		req.Header.Set("Last-Event-ID", last)
 	}
-	b.mark(req.Header)
+	b.mark(req.Header, false)
 	resp, err := b.HTTP.Do(req)
 	if err != nil {
 		return nil, err

@@ -13,14 +13,19 @@ import (
 type session struct {
 	id       string
 	version  string
-	first    *message // the client's initialize, for when the session is lost
-	hearing  bool     // a stream of the server's own messages is wanted
-	renewing sync.Mutex
+	first    *message           // the client's initialize, for when the session is lost
+	hearing  bool               // a stream of the server's own messages is wanted
+	renewing sync.RWMutex       // held while a lost session is begun anew: other requests wait for it
 	stop     context.CancelFunc // of the stream
 }
 
-// mark puts the session into the headers of a request of the older era.
-func (b *Bridge) mark(h http.Header) {
+// mark puts the session into the headers of a request of the older era. All wait while a session is begun anew, but
+// those that begin it.
+func (b *Bridge) mark(h http.Header, begins bool) {
+	if !begins {
+		b.session.renewing.RLock()
+		defer b.session.renewing.RUnlock()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.session.id != "" {
@@ -77,14 +82,11 @@ func (b *Bridge) agreed(answer json.RawMessage) bool {
 }
 
 // renew begins a new session in place of a lost one, as the client began the first. The client hears nothing of it.
-func (b *Bridge) renew(ctx context.Context) error {
-	b.mu.Lock()
-	lost, first := b.session.id, b.session.first
-	b.mu.Unlock()
+func (b *Bridge) renew(ctx context.Context, lost *lostError) error {
 	b.session.renewing.Lock()
 	defer b.session.renewing.Unlock()
 	b.mu.Lock()
-	done := b.session.id != lost
+	first, done := b.session.first, b.session.id != lost.id && b.session.id != ""
 	if !done {
 		b.session.id, b.session.version = "", ""
 	}
@@ -93,18 +95,19 @@ func (b *Bridge) renew(ctx context.Context) error {
 		return nil
 	}
 	if first == nil {
-		return errSessionLost
+		return lost
 	}
 	again, err := parse(first.raw)
 	if err != nil {
 		return err
 	}
+	again.begins = true
 	answer, err := b.exchange(ctx, again)
 	if err != nil {
 		return err
 	}
 	if !b.agreed(answer) {
-		return errSessionLost
+		return lost
 	}
 	b.mu.Lock()
 	hearing := b.session.hearing
@@ -114,6 +117,7 @@ func (b *Bridge) renew(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		ready.begins = true
 		b.tell(ctx, ready)
 	}
 	return nil
@@ -180,7 +184,7 @@ func (b *Bridge) end() {
 	if err != nil {
 		return
 	}
-	b.mark(req.Header)
+	b.mark(req.Header, true)
 	if resp, err := b.HTTP.Do(req); err == nil {
 		resp.Body.Close()
 	}
