@@ -4,6 +4,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 BINARY      := bin/fastmcp-auth
 NPM         := $(shell command -v npm)
 MVN         := $(and $(or $(JAVA_HOME),$(shell command -v java)),$(shell command -v mvn))
+CHROMIUM    := $(shell command -v chromium)
 REDIS       := $(shell command -v redis-server)
 SYSTEMD     := $(shell command -v systemd-analyze)
 PROMTOOL    := $(shell command -v promtool)
@@ -30,6 +31,9 @@ test: ## run every test with the race detector, against real parties too
 	  if [ "$$CI" = true ]; then exit 1; fi; fi
 	@if [ -z "$(MVN)" ]; then \
 	  echo "left out: Keycloak (interop/keycloak/), because java or mvn is missing. Install Java 17 or newer and Maven to run it."; \
+	  if [ "$$CI" = true ]; then exit 1; fi; fi
+	@if [ -z "$(CHROMIUM)" ]; then \
+	  echo "left out: what a real browser does (interop/keycloak/), because chromium is missing. Install Chromium to run it."; \
 	  if [ "$$CI" = true ]; then exit 1; fi; fi
 	@if [ -z "$(REDIS)" ]; then \
 	  echo "left out: Redis (store/redis/), because redis-server is missing. Install Redis to run it."; \
