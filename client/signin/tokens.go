@@ -153,6 +153,14 @@ func (n *narrowed) TokenContext(ctx context.Context) (*oauth2.Token, error) {
 	})
 }
 
+// Proof is that of the wide tokens: both are bound to one key.
+func (n *narrowed) Proof(method, url, token, nonce string) (string, error) {
+	return n.tokens.Proof(method, url, token, nonce)
+}
+
+// Scopes are the narrow ones.
+func (n *narrowed) Scopes() []string { return slices.Clone(n.scopes) }
+
 func (n *narrowed) Format(f fmt.State, _ rune) {
 	io.WriteString(f, "signin.Tokens narrowed to "+strings.Join(n.scopes, " "))
 }
