@@ -26,7 +26,7 @@ var plan = map[string][]string{
 
 	// the hall
 	"internal/cli": {
-		"internal/arguments", "internal/bridge", "internal/nearest",
+		"internal/arguments", "internal/bridge", "internal/editors", "internal/nearest",
 		"internal/app", "internal/config", "internal/telemetry", "internal/tui", "internal/doctor", "client", "client/signin",
 		"client/signin/opener", "client/signin/workload", "client/tokencache", "devidp", "oauth", "policy", "identity", "advice", "bearer"},
 
@@ -50,6 +50,7 @@ var plan = map[string][]string{
 	"internal/tui":           {},
 	"internal/arguments":     {"internal/nearest"},
 	"internal/bridge":        {},
+	"internal/editors":       {},
 	"client":                 {"client/signin", "oauth"},
 	"client/signin":          {"client/signin/dpop", "idp", "oauth"},
 	"client/signin/dpop":     {},

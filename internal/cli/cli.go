@@ -18,6 +18,7 @@
 //	tools     what a server offers to call         tools.go
 //	resources what a server lets one read, and read resources.go
 //	prompts   what a server offers to say, and prompt  prompts.go
+//	servers   servers that have a name             servers.go
 //	man       manual pages                         man.go
 //	completion  what a shell offers on Tab         completion.go
 //	connect   a server over HTTP for a stdio client connect.go
@@ -71,7 +72,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.AddCommand(loginCommand(s), logoutCommand(s), accountsCommand(s), whoamiCommand(s), tokenCommand(s))
 	root.AddCommand(doctorCommand(s), explainCommand(s))
 	root.AddCommand(toolsCommand(s), callCommand(s), connectCommand(s),
-		resourcesCommand(s), readCommand(s), promptsCommand(s), promptCommand(s), manCommand(s))
+		resourcesCommand(s), readCommand(s), promptsCommand(s), promptCommand(s), manCommand(s), serversCommand(s))
 	ran, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		err = s.out.(*watched).err

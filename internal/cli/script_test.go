@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 //	interrupted CODE TEXT ARG…   run it, send SIGINT once its stderr says TEXT, and expect this exit code
 //	broken NAME WAY    start a server that is wrong in one way: broken_test.go
 //	provider, fault, mint, secretless    development providers inside the test, and their tokens: parties_test.go
+//	envfile NAME FROM  write the file NAME with what stands in FROM, its $variables filled in
 //	http METHOD URL [HEADER…]    ask, and write status line, headers and body to stdout
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -54,7 +55,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "start": start, "hangup": hangup, "terminate": terminate, "http": ask, "interrupted": interrupted,
+			"exits": exits, "start": start, "hangup": hangup, "terminate": terminate, "http": ask, "interrupted": interrupted, "envfile": envfile,
 			"broken": broken, "provider": provider, "fault": fault, "mint": mint, "secretless": secretless,
 		},
 	})
@@ -176,6 +177,12 @@ func terminate(ts *testscript.TestScript, _ bool, args []string) {
 	if len(more) > 0 {
 		ts.Fatalf("%s wrote more than its ready line to stdout:\n%s", args[0], more)
 	}
+}
+
+func envfile(ts *testscript.TestScript, _ bool, args []string) {
+	name := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(filepath.Dir(name), 0o755))
+	ts.Check(os.WriteFile(name, []byte(os.Expand(ts.ReadFile(args[1]), ts.Getenv)), 0o600))
 }
 
 func interrupted(ts *testscript.TestScript, _ bool, args []string) {

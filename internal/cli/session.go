@@ -49,6 +49,9 @@ func (c *caller) load(cmd *cobra.Command, server string) (err error) {
 	if server == "" {
 		server = c.settings.Server
 	}
+	if server, err = c.known(server); err != nil {
+		return &usageError{err, cmd.CommandPath()}
+	}
 	called, err := c.settings.Call(server)
 	if err != nil {
 		return err

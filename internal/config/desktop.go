@@ -77,3 +77,12 @@ func ReadPlatform() Platform {
 		AzureEndpoint: os.Getenv("IDENTITY_ENDPOINT"), AzureHeader: Secret(os.Getenv("IDENTITY_HEADER")),
 	}
 }
+
+// Folders are the working directory, the home directory and that for the files of the user's programs. One that cannot
+// be told is empty.
+func Folders() (work, home, programs string) {
+	work, _ = os.Getwd()
+	home, _ = os.UserHomeDir()
+	programs, _ = os.UserConfigDir()
+	return work, home, programs
+}

@@ -244,6 +244,21 @@ func (s *Settings) named(typed string) (name, address, problem string) {
 	return "", address, ""
 }
 
+// IsUnknownName reports whether typed is a name, and none of those that stand in servers: somebody else may know it.
+func (s *Settings) IsUnknownName(typed string) bool {
+	_, there := s.servers[typed]
+	return !there && serverName(typed) == "" && !loopbackHost(typed)
+}
+
+// Servers are the servers that are called by name, in the order of their names.
+func (s *Settings) Servers() []Called {
+	all := []Called{}
+	for _, name := range slices.Sorted(maps.Keys(s.servers)) {
+		all = append(all, Called{Name: name, URL: s.servers[name]["server"].value.(string)})
+	}
+	return all
+}
+
 // completeClient reads the files that c names, and holds its settings against each other.
 func (l *loader) completeClient(c *Client) {
 	if c.SecretFile != "" {
