@@ -3,9 +3,14 @@ package cli_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +20,22 @@ import (
 )
 
 const providers key = "providers"
+
+// person is a browser, as BROWSER names one: the user that PERSON names signs in at a page of a development provider, and
+// the answer is brought to where it belongs.
+func person() {
+	to, err := new(devidp.Visitor).SignIn(context.Background(), os.Args[1], os.Getenv("PERSON"))
+	if err == nil && to != nil {
+		var resp *http.Response
+		if resp, err = http.Get(to.String()); err == nil {
+			resp.Body.Close()
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
 
 // provider starts a development provider inside the test, whose faults a script can command:
 //
@@ -100,6 +121,41 @@ func mint(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(os.WriteFile(ts.MkAbs(name+"."+args[0]), []byte(token), 0o600))
 	}
 }
+
+// bycode runs fastmcp-auth with ARG…, which is to show a device code, lets a user of a provider enter it, and expects this
+// exit code:
+//
+//	bycode CODE PROVIDER USER ARG…
+func bycode(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	p := ts.Value(providers).(map[string]*devidp.Running)[args[1]]
+	cmd := exec.Command(filepath.Join(binDir(ts), "fastmcp-auth"), args[3:]...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = append(os.Environ(), "CI=", "HOME="+ts.Getenv("HOME"), "FASTMCP_AUTH_CLIENT_ID="+ts.Getenv("FASTMCP_AUTH_CLIENT_ID"))
+	said := &heard{more: make(chan struct{}, 1)}
+	cmd.Stderr = said
+	ts.Check(cmd.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	entered := false
+	for {
+		select {
+		case <-said.more:
+			if code := userCode.FindStringSubmatch(said.String()); code != nil && !entered {
+				ts.Check(p.ApproveDevice(code[1], args[2]))
+				entered = true
+			}
+		case err := <-ended:
+			if got := codeOf(ts, err); got != want || !entered {
+				ts.Fatalf("exit code %d, want %d; the code was entered: %v\n%s", got, want, entered, said.String())
+			}
+			return
+		}
+	}
+}
+
+var userCode = regexp.MustCompile(`(?m)^  enter (\S+)$`)
 
 func get(ts *testscript.TestScript, at string, into any) {
 	resp, err := http.Get(at)

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		os.Exit(cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-	}})
+	}, "person": person})
 }
 
 // TestScripts runs the real main as testdata/script/*.txtar say. Beside the usual commands there are:
@@ -42,7 +42,8 @@ func TestMain(m *testing.M) {
 //	terminate NAME CODE  send SIGTERM and expect this exit code; its stderr is then the file NAME.log
 //	interrupted CODE TEXT ARG…   run it, send SIGINT once its stderr says TEXT, and expect this exit code
 //	broken NAME WAY    start a server that is wrong in one way: broken_test.go
-//	provider, fault, mint, secretless    development providers inside the test, and their tokens: parties_test.go
+//	provider, fault, mint, bycode, secretless    development providers inside the test, and their tokens: parties_test.go
+//	BROWSER=person PERSON=NAME    a browser in which this user of a development provider signs in: parties_test.go
 //	envfile NAME FROM  write the file NAME with what stands in FROM, its $variables filled in
 //	http METHOD URL [HEADER…]    ask, and write status line, headers and body to stdout
 func TestScripts(t *testing.T) {
@@ -56,7 +57,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "start": start, "hangup": hangup, "terminate": terminate, "http": ask, "interrupted": interrupted, "envfile": envfile,
-			"broken": broken, "provider": provider, "fault": fault, "mint": mint, "secretless": secretless,
+			"broken": broken, "provider": provider, "fault": fault, "mint": mint, "bycode": bycode, "secretless": secretless,
 		},
 	})
 }

@@ -115,8 +115,11 @@ func TestTheTokenLegReadsWhatIsKept(t *testing.T) {
 			return map[string]any{"aud": "https://other.example.com/mcp", "scope": "execute"}
 		}, doctor.Broken, "for https://other.example.com/mcp", "issued for https://other.example.com/mcp, not for this server", advice.SignIn},
 		{"one with too little scope", "execute time:read", func(r string) map[string]any {
-			return map[string]any{"aud": []string{r}, "scope": "time:read"}
-		}, doctor.Broken, "scope time:read", "lacks execute", advice.MoreScope},
+			return map[string]any{"aud": []string{r}, "scope": "openid time:read"}
+		}, doctor.Note, "it lacks execute, so some tools may be closed", "", advice.MoreScope},
+		{"one with no scope of the server", "execute", func(r string) map[string]any {
+			return map[string]any{"aud": r, "scope": "openid offline_access"}
+		}, doctor.Broken, "scope openid", "lacks execute", advice.MoreScope},
 		{"one whose audience is a name", "execute", func(string) map[string]any { return map[string]any{"aud": "account", "scope": "execute"} },
 			doctor.Note, "only the server knows", "", ""},
 		{"Entra's, in short names", "api://" + api + "/execute", func(string) map[string]any {

@@ -67,23 +67,32 @@ func (w *walk) redirect(ctx context.Context, l *Leg) {
 		l.Saw = "registered together with the client"
 		return
 	}
-	resp, err := w.authorize(ctx, a.AuthorizationEndpoint, back)
-	if err != nil {
+	resource := w.discovery.Resource.Resource
+	if idp.Recognize(a.Issuer).RefusesResource {
+		resource = ""
+	}
+	status, to, err := w.authorize(ctx, a.AuthorizationEndpoint, back, resource)
+	without := false
+	if err == nil && to != nil && to.Query().Get("error") == oauth.CodeInvalidTarget && resource != "" {
+		if s, again, err := w.authorize(ctx, a.AuthorizationEndpoint, back, ""); err == nil && again != nil && again.Query().Get("error") != oauth.CodeInvalidTarget {
+			status, to, without = s, again, true
+		}
+	}
+	switch {
+	case err != nil:
 		l.Saw = "no answer of the authorization endpoint"
 		if !l.lost(err) {
 			l.broken(Other, "the authorization endpoint does not speak HTTP", "check the provider's metadata")
 		}
-		return
-	}
-	resp.Body.Close()
-	to, _ := resp.Location()
-	switch {
 	case to != nil && sameAddress(to, back):
 		w.sentBack(l, to.Query(), back)
-	case resp.StatusCode < 400:
-		l.State, l.Saw = Note, fmt.Sprintf("%d: it does not say before somebody signs in", resp.StatusCode)
+		if without && l.State == OK {
+			l.State, l.Saw = Note, l.Saw+", but no resource parameter: sign in with client.resource set to omit where that is not found out"
+		}
+	case status < 400:
+		l.State, l.Saw = Note, fmt.Sprintf("%d: it does not say before somebody signs in", status)
 	default:
-		l.Saw = fmt.Sprintf("%d with a page, instead of a way back to %s", resp.StatusCode, back)
+		l.Saw = fmt.Sprintf("%d with a page, instead of a way back to %s", status, back)
 		w.unregistered(l, a.Issuer, back)
 	}
 }
@@ -123,31 +132,34 @@ func (w *walk) wanted() []string {
 	return w.discovery.Resource.ScopesSupported
 }
 
-// authorize sends an authorization request as a sign-in would, and follows nothing.
-func (w *walk) authorize(ctx context.Context, endpoint, back string) (*http.Response, error) {
+// authorize sends an authorization request as a sign-in would, and follows nothing. to is where it leads, or nil.
+func (w *walk) authorize(ctx context.Context, endpoint, back, resource string) (status int, to *url.URL, err error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	q := u.Query()
 	for name, value := range map[string]string{
 		"response_type": "code", "client_id": w.clientID, "redirect_uri": back, "state": rand.Text(), "prompt": "none",
 		"code_challenge": oauth.ChallengeS256(oauth.NewVerifier()), "code_challenge_method": "S256",
-		"scope": strings.Join(w.wanted(), " "),
+		"scope": strings.Join(w.wanted(), " "), "resource": resource,
 	} {
 		if value != "" {
 			q.Set(name, value)
 		}
 	}
-	if issuer := w.discovery.Authorization.Issuer; !idp.Recognize(issuer).RefusesResource {
-		q.Set("resource", w.discovery.Resource.Resource)
-	}
 	u.RawQuery = q.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	return w.hc.Do(req)
+	resp, err := w.hc.Do(req)
+	if err != nil {
+		return 0, nil, err
+	}
+	resp.Body.Close()
+	to, _ = resp.Location()
+	return resp.StatusCode, to, nil
 }
 
 // sameAddress reports whether to is back with a query.

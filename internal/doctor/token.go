@@ -140,6 +140,9 @@ func (w *walk) judge(l *Leg, t *oauth2.Token) {
 		l.Next = advice.SignIn
 	case !w.isForServer(c):
 		w.wrongAudience(l, c)
+	case len(missing) > 0 && permits(scopes, c.Roles):
+		l.State, l.Next = Note, advice.MoreScope
+		l.Saw += "; it lacks " + strings.Join(missing, " ") + ", so some tools may be closed"
 	case len(missing) > 0:
 		a, _ := advice.For(advice.Refusal{Code: "insufficient_scope", Scopes: missing, Server: w.o.Server})
 		l.advised(SignIn, a)
@@ -148,6 +151,14 @@ func (w *walk) judge(l *Leg, t *oauth2.Token) {
 		l.Saw += "; its audience is not this server's URL, and only the server knows whether it will do"
 	}
 }
+
+// permits reports whether a token carries anything that a server could go by, besides what OpenID Connect is about.
+func permits(scopes, roles []string) bool {
+	about := []string{"openid", "profile", "email", "address", "phone", offlineAccess}
+	return len(roles) > 0 || slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(about, s) })
+}
+
+const offlineAccess = "offline_access"
 
 // isVague reports whether the audience is a name that is neither the resource nor one that this provider is known to
 // write in its place.
