@@ -131,7 +131,7 @@ func (a *authorizer) sendProven(req *http.Request, t credential) (*http.Response
 	if err != nil || resp.StatusCode != http.StatusUnauthorized || !t.bound() || a.lastNonce() == nonce {
 		return resp, err
 	}
-	if c := challengeOf(resp); c == nil || c.Error != codeUseNonce {
+	if c := challengeOf(resp); c == nil || c.Error != codeUseNonce || req.Body != nil && req.GetBody == nil {
 		return resp, nil
 	}
 	discard(resp)

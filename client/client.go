@@ -57,7 +57,7 @@ func Connect(ctx context.Context, server string, o Options) (*Session, error) {
 		Name:    orElse(o.ClientName, "fastmcp-auth"),
 		Version: orElse(o.ClientVersion, "dev"),
 	}, o.protocol())
-	c.AddRoots(o.Roots...)
+	o.tell(c)
 	c.AddSendingMiddleware(uncached)
 	transport := &mcp.StreamableClientTransport{
 		Endpoint:             a.server,

@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 Servers in the field go on using sampling, roots and logging.
+
 package client
 
 import (
@@ -92,7 +94,6 @@ func (s *Session) Unsubscribe(ctx context.Context, uri string) error {
 // SetLogLevel asks a server of a revision before 2026-07-28 for what it logs, from level on: "debug", "info", "warning",
 // "error". Options.OnLog hears it.
 func (s *Session) SetLogLevel(ctx context.Context, level string) error {
-	//lint:ignore SA1019 deprecated since 2026-07-28; older servers log nothing unless told to
 	err := s.session.SetLoggingLevel(ctx, &mcp.SetLoggingLevelParams{Level: mcp.LoggingLevel(level)})
 	return s.explain("set the log level", err)
 }

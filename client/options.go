@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 Servers in the field go on using sampling, roots and logging.
+
 package client
 
 import (
@@ -63,7 +65,7 @@ func (o *Options) protocol() *mcp.ClientOptions {
 	c := &mcp.ClientOptions{Logger: o.Logger, Capabilities: &mcp.ClientCapabilities{}}
 	questions(c, o.Answer)
 	if o.Roots != nil {
-		c.Capabilities.RootsV2 = &mcp.RootCapabilities{} //lint:ignore SA1019 see above
+		c.Capabilities.RootsV2 = &mcp.RootCapabilities{}
 	}
 	if hear := o.OnChange; hear != nil {
 		c.ToolListChangedHandler = func(context.Context, *mcp.ToolListChangedRequest) { hear(ListTools) }
@@ -74,9 +76,16 @@ func (o *Options) protocol() *mcp.ClientOptions {
 		c.ResourceUpdatedHandler = func(_ context.Context, r *mcp.ResourceUpdatedNotificationRequest) { hear(r.Params.URI) }
 	}
 	if hear := o.OnLog; hear != nil {
-		c.LoggingMessageHandler = func(_ context.Context, r *mcp.LoggingMessageRequest) { hear(r.Params) } //lint:ignore SA1019 see above
+		c.LoggingMessageHandler = func(_ context.Context, r *mcp.LoggingMessageRequest) { hear(r.Params) }
 	}
 	return c
+}
+
+// tell lets the server know of the folders that o names.
+func (o *Options) tell(c *mcp.Client) {
+	if o.Roots != nil {
+		c.AddRoots(o.Roots...)
+	}
 }
 
 // listens reports whether a legacy session opens a stream for what the server says by itself.

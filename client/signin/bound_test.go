@@ -26,7 +26,7 @@ type nonced struct {
 func (n *nonced) RoundTrip(r *http.Request) (*http.Response, error) {
 	rw := httptest.NewRecorder()
 	rw.Header().Set("Content-Type", "application/json")
-	signed, err := jose.ParseSigned(r.Header.Get("DPoP"), []jose.SignatureAlgorithm{jose.ES256})
+	signed, err := jose.ParseSignedCompact(r.Header.Get("DPoP"), []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +94,7 @@ func TestTokensAreBoundToAKeyAndStaySo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed, err := jose.ParseSigned(proof, []jose.SignatureAlgorithm{jose.ES256})
+	signed, err := jose.ParseSignedCompact(proof, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		t.Fatal(err)
 	}

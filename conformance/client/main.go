@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 The suite looks for the capability of roots, which old servers go on using.
+
 // Command client is what the official conformance suite drives: package client, with nothing added but what each scenario
 // of the suite wants to see done.
 //

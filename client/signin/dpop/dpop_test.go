@@ -26,7 +26,7 @@ func newKey(t *testing.T) *dpop.Key {
 // opened verifies a proof with the key that it carries, as a server does.
 func opened(t *testing.T, proof string) (jose.Header, map[string]any) {
 	t.Helper()
-	signed, err := jose.ParseSigned(proof, []jose.SignatureAlgorithm{jose.ES256})
+	signed, err := jose.ParseSignedCompact(proof, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		t.Fatal(err)
 	}
