@@ -201,7 +201,7 @@ func lookAt(out io.Writer) tui.Options {
 	return look
 }
 
-// diagnosis is a report as JSON; docs/reference/doctor.md describes it.
+// diagnosis is a report as JSON; docs/doctor.md describes it.
 type diagnosis struct {
 	*doctor.Report
 	ExitCode int         `json:"exit_code"`

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -269,5 +270,18 @@ func TestASlowLegEnds(t *testing.T) {
 	}
 	if l := legOf(t, r, "endpoint"); r.Broken != "endpoint" || l.Kind != doctor.Unreachable || !strings.Contains(l.Cause, "in time") {
 		t.Errorf("%+v", l)
+	}
+}
+
+// The page says what breaks each leg.
+func TestThePageNamesEveryLeg(t *testing.T) {
+	page, err := os.ReadFile("../../docs/doctor.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range doctor.Names() {
+		if !strings.Contains(string(page), "\n| `"+name+"` |") {
+			t.Errorf("docs/doctor.md has no row for %s", name)
+		}
 	}
 }
