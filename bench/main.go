@@ -11,6 +11,7 @@
 //	the load, a closed loop               load.go wire.go
 //	a child process and what it used      child.go
 //	start, idle memory, streams, size     program.go streams.go
+//	the command line's own call           calls.go
 //	nanoseconds of single steps           steps.go
 //	the table and the budgets             report.go
 //
