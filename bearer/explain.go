@@ -114,7 +114,11 @@ func (g *Guard) rule(ctx context.Context, x *Explanation, t *token) {
 		x.unasked(RuleSignature, "", "an issuer that is accepted")
 	} else {
 		_, refused := s.verify(ctx, t)
-		x.add(RuleSignature, refused, fmt.Sprintf("kid %.100q with %s", t.kid, orElse(t.alg, "no algorithm")), "a key that "+s.issuer.Name+" publishes")
+		saw := "no kid, " + orElse(t.alg, "no algorithm")
+		if t.kid != "" {
+			saw = fmt.Sprintf("kid %.100q, %s", t.kid, orElse(t.alg, "no algorithm"))
+		}
+		x.add(RuleSignature, refused, saw, "a key that "+c.text("iss")+" publishes")
 	}
 	g.whose(x, p, c)
 }

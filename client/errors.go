@@ -42,6 +42,13 @@ func (e *ScopeError) Error() string {
 	return s + inWords(e.Challenge)
 }
 
+// StatusError is the HTTP status of a place where a document should be, when it says neither that there is one nor that
+// there is none: 503 of a server that is down.
+type StatusError struct{ Status int }
+
+// Error names the status.
+func (e *StatusError) Error() string { return fmt.Sprintf("HTTP %d", e.Status) }
+
 // RedirectError is a redirect that was not followed, since a token must not travel along.
 type RedirectError struct {
 	From, To string

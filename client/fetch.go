@@ -43,7 +43,7 @@ func fetch(ctx context.Context, hc *http.Client, rawURL string, doc any) error {
 	case resp.StatusCode >= 400 && resp.StatusCode < 500:
 		return fmt.Errorf("%w: HTTP %d", errAbsent, resp.StatusCode)
 	case resp.StatusCode != http.StatusOK:
-		return fmt.Errorf("HTTP %d", resp.StatusCode)
+		return &StatusError{resp.StatusCode}
 	}
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if media != "application/json" && !strings.HasSuffix(media, "+json") {

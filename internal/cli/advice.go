@@ -48,6 +48,8 @@ func adviceFor(err error) (a advice.Advice, code int, found bool) {
 		return advice.Advice{Cause: "the authorization server has a fault of its own", Next: advice.Again}, exitUnreachable, true
 	case errors.Is(err, client.ErrSignInNeeded):
 		return advice.Advice{Next: advice.SignIn}, exitSignIn, true
+	case isDown(err):
+		return advice.Advice{Cause: "the server, or its authorization server, has a fault of its own", Next: advice.Again}, exitUnreachable, true
 	case errors.As(err, new(*client.DiscoveryError)), errors.As(err, new(*signin.Error)):
 		return advice.Advice{Next: advice.Diagnose, Support: a.Support}, exitSignIn, true
 	}
@@ -57,6 +59,12 @@ func adviceFor(err error) (a advice.Advice, code int, found bool) {
 		}
 	}
 	return advice.Advice{}, exitFailed, false
+}
+
+// isDown reports whether metadata were answered with a status that says nothing about them.
+func isDown(err error) bool {
+	var place *client.StatusError
+	return errors.As(err, &place) && place.Status >= http.StatusInternalServerError
 }
 
 // refusalOf is what an authorization server or a protected server said, with the HTTP status where that tells

@@ -42,6 +42,7 @@ func TestErrorsOfSignInAndNetworkEndWithTheCodeThatFits(t *testing.T) {
 		{"an answer from elsewhere", fmt.Errorf("a: %w", signin.ErrForged), 4, []string{"nothing of it was used"}},
 		{"somebody said no", fmt.Errorf("a: %w", signin.ErrDeclined), 4, []string{"login"}},
 		{"a name that is none", &net.DNSError{Name: "mcp.example.com", IsNotFound: true}, 6, []string{"no host mcp.example.com"}},
+		{"metadata of a server that is down", &client.DiscoveryError{Err: &client.StatusError{Status: 503}}, 6, []string{"try again"}},
 		{"metadata that nobody serves", &client.DiscoveryError{Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, 6, []string{"nothing listens"}},
 		{"too slow", context.DeadlineExceeded, 6, []string{"in time"}},
 		{"a hang-up of ours", context.Canceled, 3, []string{"cancelled"}},

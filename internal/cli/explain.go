@@ -185,7 +185,7 @@ func (e *explainer) show(d bearer.Description, x *app.Explained, now time.Time) 
 		case bearer.Refuses:
 			check.Outcome = tui.Failed
 		case bearer.Unasked:
-			check.Outcome, check.Saw = tui.Skipped, strings.TrimSpace("not asked "+r.Saw)
+			check.Outcome, check.Saw = tui.Skipped, strings.TrimSuffix("not asked: "+r.Saw, ": ")
 			if !look.Terminal {
 				check.Saw = r.Saw
 			}

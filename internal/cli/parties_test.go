@@ -123,7 +123,7 @@ func mint(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // bycode runs fastmcp-auth with ARG…, which is to show a device code, lets a user of a provider enter it, and expects this
-// exit code:
+// exit code. Its stderr is then the file bycode.stderr:
 //
 //	bycode CODE PROVIDER USER ARG…
 func bycode(ts *testscript.TestScript, _ bool, args []string) {
@@ -147,6 +147,7 @@ func bycode(ts *testscript.TestScript, _ bool, args []string) {
 				entered = true
 			}
 		case err := <-ended:
+			ts.Check(os.WriteFile(ts.MkAbs("bycode.stderr"), []byte(said.String()), 0o600))
 			if got := codeOf(ts, err); got != want || !entered {
 				ts.Fatalf("exit code %d, want %d; the code was entered: %v\n%s", got, want, entered, said.String())
 			}

@@ -17,6 +17,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -231,6 +232,10 @@ func (l *Leg) advised(kind Kind, a advice.Advice) {
 
 // lost says that the network brought no answer, where err is of that kind.
 func (l *Leg) lost(err error) bool {
+	if place := (*client.StatusError)(nil); errors.As(err, &place) && place.Status >= http.StatusInternalServerError {
+		l.broken(Unreachable, fmt.Sprintf("it answers %d: what stands there has a fault", place.Status), "see its log, and try again in a while")
+		return true
+	}
 	trouble, a := advice.Network(err)
 	if trouble == advice.NoTrouble {
 		return false

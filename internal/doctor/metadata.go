@@ -80,7 +80,7 @@ func (w *walk) resource(_ context.Context, l *Leg) {
 
 // misdirected replaces the cure for an address that nobody typed: it is the server that names it.
 func (w *walk) misdirected(l *Leg, setting, cure string) {
-	if u, err := url.Parse(w.refused.URL); err == nil && u.Host != w.url.Host && l.Setting == "" {
+	if u, err := url.Parse(w.refused.URL); err == nil && u.Host != w.url.Host && l.Setting == "" && !errors.As(w.lost, new(*client.StatusError)) {
 		l.Setting, l.Cure, l.Next = setting, cure, advice.Nothing
 	}
 }
