@@ -31,7 +31,7 @@ var plan = map[string][]string{
 		"client/signin/opener", "client/signin/workload", "client/tokencache", "devidp", "oauth", "policy", "identity", "advice", "bearer"},
 
 	// the serving half
-	"internal/app": {"internal/calls", "internal/rest", "store", "store/sqlite", "store/redis", "internal/config", "internal/limits", "internal/telemetry", "internal/mcpserver", "internal/toolbox", "internal/tools",
+	"internal/app": {"web", "internal/calls", "internal/rest", "store", "store/sqlite", "store/redis", "internal/config", "internal/limits", "internal/telemetry", "internal/mcpserver", "internal/toolbox", "internal/tools",
 		"bearer", "devidp", "policy", "audit", "idp", "oauth", "identity"},
 	"internal/mcpserver":  {"internal/strictjson", "internal/toolbox", "bearer", "identity"},
 	"internal/calls":      {"internal/toolbox", "identity", "store"},
@@ -43,6 +43,7 @@ var plan = map[string][]string{
 	"internal/nearest":    {},
 	"internal/strictjson": {},
 	"internal/limits":     {},
+	"web":                 {},
 	"bearer":              {"idp", "oauth", "identity"},
 	"devidp":              {"idp", "oauth"},
 

@@ -45,6 +45,7 @@ import (
 	"github.com/fastmcp-auth/fastmcp-auth/internal/toolbox"
 	"github.com/fastmcp-auth/fastmcp-auth/policy"
 	"github.com/fastmcp-auth/fastmcp-auth/store"
+	"github.com/fastmcp-auth/fastmcp-auth/web"
 )
 
 // Options are what a Server is given besides its settings. The zero value works.
@@ -74,6 +75,7 @@ type Server struct {
 	store     store.Store // sealed where it outlives the process
 	calls     *calls.Runner
 	api       *rest.Handler
+	console   *web.Console
 	draining  atomic.Bool
 	admin     *admin             // nil: operators are not answered
 	metrics   *telemetry.Metrics // nil: nothing is counted

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fastmcp-auth/fastmcp-auth/internal/mcpserver"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/telemetry"
+	"github.com/fastmcp-auth/fastmcp-auth/web"
 )
 
 const mcpPath = "/mcp"
@@ -63,6 +64,10 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 	mux.Handle(mcpPath+"/{$}", protected)
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
+	if s.console, err = web.New(web.Options{}); err != nil {
+		return nil, err
+	}
+	s.console.Register(mux)
 	mux.HandleFunc("GET /{$}", s.front)
 	handler := telemetry.Middleware(s.log, s.address, s.tracing.Requests(s.recorded(origins.Protect(mux))))
 	return s.metrics.Requests(routeOf, handler), nil
@@ -105,8 +110,13 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, map[string]any{"status": "ready"})
 }
 
-// front tells a person who opened the address in a browser where things are.
-func (s *Server) front(w http.ResponseWriter, _ *http.Request) {
+// front is the console for a browser, and tells everybody else where things are.
+func (s *Server) front(w http.ResponseWriter, r *http.Request) {
+	w.Header().Add("Vary", "Accept")
+	if web.Wanted(r) {
+		s.console.Page(w, r)
+		return
+	}
 	a := s.Addresses()
 	a.PID, a.Addr, a.Admin = 0, "", "" // the process's own affair
 	reply(w, http.StatusOK, a)
