@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -40,9 +41,8 @@ type answer struct {
 	plain     *bytes.Buffer // an error the SDK answers as text, kept to be answered as JSON-RPC
 	status    int           // of plain
 	written   time.Time
-	limited   bool          // a write deadline was set
-	stop      chan struct{} // ends the keep-alives; nil before they begin
-	stopped   chan struct{}
+	limited   bool        // a write deadline was set
+	beat      *time.Timer // of the keep-alives; nil before they begin
 	finished  bool
 }
 
@@ -188,34 +188,32 @@ func (a *answer) keepAlive() {
 	}
 }
 
-// startKeepAlive begins the comments, once. It is called with mu held, while nobody changes the header.
+// startKeepAlive begins the comments, once. It is called with mu held, while nobody changes the header. A timer costs an
+// idle stream less than a goroutine that waits.
 func (a *answer) startKeepAlive() {
-	if a.stop != nil {
+	if a.beat != nil {
 		return
 	}
-	a.stop, a.stopped = make(chan struct{}), make(chan struct{})
+	var header http.Header
+	if !a.committed {
+		header = a.header.Clone()
+	}
 	a.written = time.Now()
-	header := a.header.Clone()
-	go func() {
-		defer close(a.stopped)
-		tick := time.NewTicker(a.silence)
-		defer tick.Stop()
-		for {
-			select {
-			case <-a.stop:
-				return
-			case <-tick.C:
-				a.comment(header)
-			}
-		}
-	}()
+	a.beat = time.AfterFunc(math.MaxInt64, func() { a.comment(header) })
+	a.beat.Reset(a.silence) // now that comment finds it
 }
 
+// comment sends a comment, if nothing was sent for so long, and comes again. Header is for an answer that has not begun.
 func (a *answer) comment(header http.Header) {
 	if !a.mu.TryLock() {
-		return // somebody writes, so it is not silent
+		a.beat.Reset(a.silence) // somebody writes, so it is not silent
+		return
 	}
 	defer a.mu.Unlock()
+	if a.finished {
+		return
+	}
+	defer a.beat.Reset(a.silence)
 	if time.Since(a.written) < a.silence {
 		return
 	}
@@ -231,10 +229,9 @@ func (a *answer) comment(header http.Header) {
 func (a *answer) finish() {
 	a.mu.Lock()
 	a.finished = true
-	if a.stop != nil {
-		close(a.stop)
+	if a.beat != nil {
+		a.beat.Stop() // one that has begun sees that the answer is finished
 	}
-	stopped := a.stopped
 	plain, status := a.plain, a.status
 	a.plain = nil
 	committed, limited := a.committed, a.limited
@@ -242,9 +239,6 @@ func (a *answer) finish() {
 		a.streams.Add(-1)
 	}
 	a.mu.Unlock()
-	if stopped != nil {
-		<-stopped
-	}
 	if plain != nil {
 		a.header.Del("X-Content-Type-Options")
 		a.refuse(status, plainError(status, plain.String()))
