@@ -130,7 +130,7 @@ func (s *soaked) sample(ctx context.Context) {
 		case <-tick.C:
 		}
 		resident, _, err := memory(s.world.server.cmd.Process.Pid)
-		heap, heapErr := s.world.heap(ctx)
+		heap, heapErr := s.world.metric(ctx, heapBytes)
 		if err == nil && heapErr == nil {
 			s.memory = append(s.memory, memorySample{time.Since(s.began), resident, heap})
 		}

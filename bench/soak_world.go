@@ -355,8 +355,15 @@ func (w *world) until(ctx context.Context, name string, body []byte, token strin
 	}
 }
 
-// heap asks the program how many bytes its heap holds.
-func (w *world) heap(ctx context.Context) (float64, error) {
+// Of the metrics of the Go runtime.
+const (
+	heapBytes  = "go_memstats_heap_alloc_bytes"
+	idleBytes  = "go_memstats_heap_idle_bytes"
+	stackBytes = "go_memstats_stack_inuse_bytes"
+)
+
+// metric asks the program for one of its metrics.
+func (w *world) metric(ctx context.Context, name string) (float64, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.admin+"/metrics", nil)
 	if err != nil {
 		return 0, err
@@ -367,11 +374,11 @@ func (w *world) heap(ctx context.Context) (float64, error) {
 	}
 	defer answer.Body.Close()
 	for lines := bufio.NewScanner(answer.Body); lines.Scan(); {
-		if value, found := strings.CutPrefix(lines.Text(), "go_memstats_heap_alloc_bytes "); found {
+		if value, found := strings.CutPrefix(lines.Text(), name+" "); found {
 			return strconv.ParseFloat(value, 64)
 		}
 	}
-	return 0, errors.New("the metrics have no go_memstats_heap_alloc_bytes")
+	return 0, fmt.Errorf("the metrics have no %s", name)
 }
 
 // idleStreams holds streams open at the program that was under load.
@@ -392,5 +399,10 @@ func (w *world) idleStreams(ctx context.Context, n int) ([]budget, error) {
 	}
 	defer holder.stop()
 	resident, _, err := memory(w.server.cmd.Process.Pid)
+	for _, name := range []string{heapBytes, idleBytes, stackBytes} {
+		bytes, fault := w.metric(ctx, name)
+		err = errors.Join(err, fault)
+		fmt.Printf("# with %d idle streams: %s %.0f MB\n", n, name, bytes/1e6)
+	}
 	return []budget{{fmt.Sprintf("idle_streams_%d", n), float64(resident) / 1e6, "MB", 1000, true}}, err
 }
