@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -37,8 +38,10 @@ func loginCommand(s streams) *cobra.Command {
 	cmd.Flags().BoolVar(&l.device, "device", false, "Show a code to enter on another device.")
 	cmd.Flags().BoolVar(&l.paste, "paste", false, "Sign in with a browser elsewhere, and paste the address at which it ends.")
 	cmd.Flags().StringArrayVar(&l.scopes, "scope", nil, "Ask for this scope; may be repeated. Not said, it is what the server asks for.")
-	cmd.MarkFlagsMutuallyExclusive("browser", "device", "paste")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if l.browser && l.device || l.browser && l.paste || l.device && l.paste {
+			return &usageError{errors.New("one way to sign in at a time: choose one of --browser, --device and --paste"), cmd.CommandPath()}
+		}
 		if err := l.load(cmd, firstOf(args)); err != nil {
 			return err
 		}

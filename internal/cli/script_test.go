@@ -6,8 +6,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -27,11 +29,19 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"fastmcp-auth": func() {
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		os.Exit(cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-	}, "person": person})
+	testscript.Main(m, map[string]func(){
+		"fastmcp-auth": func() {
+			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			dir := os.Getenv("TRANSCRIPT")
+			if dir == "" {
+				os.Exit(cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+			}
+			out, errOut := transcript(dir, os.Args[1:], "stdout", os.Stdout), transcript(dir, os.Args[1:], "stderr", os.Stderr)
+			os.Exit(cli.Main(ctx, os.Args[1:], os.Stdin, out, errOut))
+		},
+		"person": person,
+	})
 }
 
 // TestScripts runs the real main as testdata/script/*.txtar say. Beside the usual commands there are:
@@ -46,21 +56,36 @@ func TestMain(m *testing.M) {
 //	BROWSER=person PERSON=NAME    a browser in which this user of a development provider signs in: parties_test.go
 //	envfile NAME FROM  write the file NAME with what stands in FROM, its $variables filled in
 //	http METHOD URL [HEADER…]    ask, and write status line, headers and body to stdout
+//
+// Those about signing in stand at worldCommands. All that the program says in all scripts is searched for secrets at the
+// end.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "script"),
-		Setup: func(env *testscript.Env) error {
-			env.Setenv("HOME", env.WorkDir)
-			env.Values[running] = map[string]*process{}
-			env.Values[providers] = map[string]*devidp.Running{}
-			return nil
-		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "start": start, "hangup": hangup, "terminate": terminate, "http": ask, "interrupted": interrupted, "envfile": envfile,
-			"broken": broken, "provider": provider, "fault": fault, "mint": mint, "bycode": bycode, "secretless": secretless,
-		},
+	known := newSecrets(t.TempDir())
+	cmds := worldCommands()
+	maps.Copy(cmds, map[string]func(*testscript.TestScript, bool, []string){
+		"exits": exits, "start": start, "hangup": hangup, "terminate": terminate, "http": ask, "interrupted": interrupted, "envfile": envfile,
+		"broken": broken, "provider": provider, "fault": fault, "mint": mint, "bycode": bycode, "secretless": secretless,
 	})
+	t.Run("scripts", func(t *testing.T) { // ends when all have ended
+		testscript.Run(t, testscript.Params{
+			Dir: filepath.Join("testdata", "script"),
+			Setup: func(env *testscript.Env) error {
+				env.Setenv("HOME", env.WorkDir)
+				env.Setenv("TRANSCRIPT", known.dir)
+				env.Values[running] = map[string]*process{}
+				env.Values[providers] = map[string]*devidp.Running{}
+				env.Values[worlds] = map[string]*worldOf{}
+				env.Values[secretsKey] = known
+				return nil
+			},
+			Cmds:          cmds,
+			UpdateScripts: *update,
+		})
+	})
+	t.Run("C-19, C-21, attack 59: no output holds a secret", known.check)
 }
+
+var update = flag.Bool("update", false, "write the goldens of the scripts anew")
 
 type key string
 
@@ -120,7 +145,7 @@ func (h *heard) String() string {
 func start(ts *testscript.TestScript, _ bool, args []string) {
 	p := &process{cmd: exec.Command(filepath.Join(binDir(ts), "fastmcp-auth"), args[1:]...), stderr: heard{more: make(chan struct{}, 1)}}
 	p.cmd.Dir = ts.MkAbs(".")
-	p.cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"))
+	p.cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "TRANSCRIPT="+ts.Getenv("TRANSCRIPT"))
 	for _, name := range strings.Fields(ts.Getenv("PASS")) {
 		p.cmd.Env = append(p.cmd.Env, name+"="+ts.Getenv(name))
 	}
@@ -192,7 +217,7 @@ func interrupted(ts *testscript.TestScript, _ bool, args []string) {
 	stderr := heard{more: make(chan struct{}, 1)}
 	var stdout bytes.Buffer
 	cmd := exec.Command(filepath.Join(binDir(ts), "fastmcp-auth"), args[2:]...)
-	cmd.Dir, cmd.Env = ts.MkAbs("."), append(os.Environ(), "HOME="+ts.Getenv("HOME"))
+	cmd.Dir, cmd.Env = ts.MkAbs("."), append(os.Environ(), "HOME="+ts.Getenv("HOME"), "TRANSCRIPT="+ts.Getenv("TRANSCRIPT"))
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	ts.Check(cmd.Start())
 	ts.Defer(func() { cmd.Process.Kill() })

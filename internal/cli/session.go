@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 
@@ -74,9 +75,17 @@ func (c *caller) open(ctx context.Context, change func(*client.Options)) (*clien
 	session, err := client.Connect(ctx, c.server, o)
 	c.stage.close(err)
 	if err != nil {
-		return nil, c.explain(err)
+		return nil, c.unopened(c.explain(err))
 	}
 	return session, nil
+}
+
+// unopened gives an error that nobody has advice for the command that looks closer.
+func (c *caller) unopened(err error) error {
+	if _, _, known := adviceFor(err); known || errors.Is(err, context.Canceled) || hintOf(err) != "" {
+		return err
+	}
+	return &hintError{err: err, hint: fmt.Sprintf("run %q", "fastmcp-auth doctor "+c.server)}
 }
 
 // options says how the server is called: over which connection, and with whose tokens.

@@ -115,14 +115,16 @@ func (c *caller) flowFor(r *signin.Request) tokencache.Flow {
 		}
 	}
 	s := &c.settings.Client
-	clients, scopes, resource := c.clients(nil), s.Scopes, signin.Resource(s.Resource)
+	clients, scopes, resource, provider := c.clients(nil), s.Scopes, signin.Resource(s.Resource), s.Preset()
 	switch flow {
 	case flowDevice:
-		return &patient{&signin.Device{Clients: clients, Scopes: scopes, Resource: resource, Prompt: c.showDevice}, c.stage.again}
+		return &patient{&signin.Device{Clients: clients, Scopes: scopes, Resource: resource, Provider: provider, Prompt: c.showDevice}, c.stage.again}
 	case flowPaste:
-		return &signin.Paste{Clients: clients, Scopes: scopes, Resource: resource, Ask: c.askPaste}
+		return &signin.Paste{Clients: clients, Scopes: scopes, Resource: resource, Provider: provider, Ask: c.askPaste}
 	}
-	return &signin.Browser{Clients: clients, Scopes: scopes, Resource: resource, Port: int(s.Port), Prompt: c.showBrowser, Open: open}
+	return &signin.Browser{
+		Clients: clients, Scopes: scopes, Resource: resource, Provider: provider, Port: int(s.Port), Prompt: c.showBrowser, Open: open,
+	}
 }
 
 // clients says by which ids this program is known: the configured one, else by its document, else by registering.

@@ -66,14 +66,30 @@ func (s *stage) show(shown interface{ Close(error) }) {
 	s.shown = shown
 }
 
-// close ends what is shown and says how it went: err nil means signed in.
+// close ends what is shown and says how it went: err nil means signed in. The whole of err is told where errors are.
 func (s *stage) close(err error) {
+	err = inShort(err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.shown != nil {
 		s.shown.Close(err)
 		s.shown = nil
 	}
+}
+
+// inShort is err in a word or two.
+func inShort(err error) error {
+	switch {
+	case err == nil || err == errCodeExpired:
+		return err
+	case errors.Is(err, context.Canceled):
+		return errCancelled
+	case errors.Is(err, signin.ErrDeclined):
+		return errors.New("declined")
+	case errors.Is(err, signin.ErrExpired):
+		return errors.New("the code has ended")
+	}
+	return errors.New("it went wrong")
 }
 
 // plainStage is a sign-in of which whole lines tell.

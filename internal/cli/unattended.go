@@ -25,28 +25,28 @@ func (c *caller) isUnattended() bool {
 // unattended is how a program signs in.
 func (c *caller) unattended(hc *http.Client) (client.SignIn, error) {
 	s := &c.settings.Client
-	scopes, resource := s.Scopes, signin.Resource(s.Resource)
+	scopes, resource, habits := s.Scopes, signin.Resource(s.Resource), s.Preset()
 	proof, err := c.proof(hc)
 	if err != nil {
 		return nil, err
 	}
 	switch s.Flow {
 	case "workload":
-		return &signin.Workload{Clients: c.clients(nil), Assertion: c.assertion(hc), Audience: s.Audience, Scopes: scopes, Resource: resource}, nil
+		return &signin.Workload{Clients: c.clients(nil), Assertion: c.assertion(hc), Audience: s.Audience, Scopes: scopes, Resource: resource, Provider: habits}, nil
 	case "exchange":
-		return &signin.Exchange{Clients: c.clients(proof), Subject: c.subject(), Audience: s.Audience, Scopes: scopes, Resource: resource}, nil
+		return &signin.Exchange{Clients: c.clients(proof), Subject: c.subject(), Audience: s.Audience, Scopes: scopes, Resource: resource, Provider: habits}, nil
 	case "enterprise":
 		e := &s.Enterprise
 		provider := signin.EnterpriseIDP{Issuer: e.Issuer, TokenEndpoint: e.TokenEndpoint, ClientID: e.ClientID}
 		if secret := e.Secret(); secret != "" {
 			provider.Proof = signin.ClientSecret{Secret: signin.Secret(secret)}
 		}
-		return &signin.Enterprise{IDP: provider, Subject: c.subject(), Clients: c.clients(proof), Scopes: scopes, Resource: resource}, nil
+		return &signin.Enterprise{IDP: provider, Subject: c.subject(), Clients: c.clients(proof), Scopes: scopes, Resource: resource, Provider: habits}, nil
 	}
 	if proof == nil {
 		proof = signin.ClientAssertion{Assertion: c.assertion(hc), Audience: s.Audience}
 	}
-	return &signin.ClientCredentials{Clients: c.clients(proof), Scopes: scopes, Resource: resource}, nil
+	return &signin.ClientCredentials{Clients: c.clients(proof), Scopes: scopes, Resource: resource, Provider: habits}, nil
 }
 
 // proof is how the client shows who it is, or nil.

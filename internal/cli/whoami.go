@@ -101,11 +101,15 @@ func (c *caller) who(ctx context.Context) (signin.State, tokencache.Where, error
 
 // nobody says that nobody is signed in, and who could be chosen.
 func (c *caller) nobody() error {
-	err := fmt.Errorf("%w: nobody is signed in to %s", signin.ErrNeeded, c.server)
+	err := &hintError{code: exitSignIn, err: fmt.Errorf("nobody is signed in to %s", c.server), hint: fmt.Sprintf("run %q", "fastmcp-auth login "+c.server)}
+	if c.account != "" {
+		err.err = fmt.Errorf("%s is not signed in to %s", c.account, c.server)
+		return err
+	}
 	all, _ := c.kept.SignIns()
 	for _, k := range all {
-		if k.State.Server == c.server && c.account == "" {
-			return &hintError{code: exitSignIn, err: err, hint: fmt.Sprintf("run %q to go on as an earlier account", "fastmcp-auth accounts use "+clean(k.State.Account.String()))}
+		if k.State.Server == c.server {
+			err.hint = fmt.Sprintf("run %q to go on as an earlier account", "fastmcp-auth accounts use "+clean(k.State.Account.String()))
 		}
 	}
 	return err

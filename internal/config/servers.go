@@ -12,6 +12,8 @@ import (
 	"github.com/knadh/koanf/providers/confmap"
 	"github.com/knadh/koanf/v2"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/fastmcp-auth/fastmcp-auth/idp"
 )
 
 const (
@@ -32,6 +34,7 @@ type Client struct {
 	Flow        string     `koanf:"flow"` // auto, browser, device, paste, credentials, workload, exchange or enterprise
 	ID          string     `koanf:"id"`   // empty: it registers itself
 	Issuer      string     `koanf:"issuer"`
+	Provider    string     `koanf:"provider"` // auto or entra
 	DocumentURL string     `koanf:"document_url"`
 	Scopes      []string   `koanf:"scopes"`   // empty: those that the server asks for
 	Resource    string     `koanf:"resource"` // auto, send, omit or a URI
@@ -68,6 +71,15 @@ func (c *Client) Key() []byte {
 
 // Secret is what stands in SecretFile; empty means that there is none.
 func (e *Enterprise) Secret() Secret { return e.secret }
+
+// Preset is what is known of the authorization server's habits; nil means what its address tells.
+func (c *Client) Preset() *idp.Provider {
+	if c.Provider != "entra" {
+		return nil
+	}
+	p := idp.Entra("common")
+	return &p
+}
 
 // HasProof reports that the client can show who it is, and so can sign in without a person.
 func (c *Client) HasProof() bool {

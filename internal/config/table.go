@@ -207,6 +207,8 @@ var table = []setting{
 		help: "Client id at the authorization server; without one, the program registers itself where it can."},
 	{key: "client.issuer", kind: text, commands: calling, section: whenCalling, check: baseURL,
 		help: "Authorization server that client.id belongs to; with a proof it must be said, since a proof goes nowhere else."},
+	{key: "client.provider", kind: text, fallback: "auto", commands: calling, section: whenCalling, oneOf: []string{"auto", "entra"},
+		help: "Whose habits the authorization server has, where its address does not tell."},
 	{key: "client.document_url", kind: text, commands: calling, section: whenCalling, check: endpointURL,
 		help: "URL of a client ID metadata document that stands for the program where an authorization server takes such URLs."},
 	{key: "client.scopes", kind: list, commands: calling, section: whenCalling, check: clientScope,

@@ -1,0 +1,381 @@
+package cli_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/fastmcp-auth/fastmcp-auth/devidp"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/app"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
+)
+
+// world is a provider and a protected server in the process of the test, so that a script can do to them what it likes.
+type world struct {
+	provider *devidp.Server
+	secrets  *secrets
+	stop     func()
+
+	mcp, issuer string
+	down        bool // no request is answered
+	mu          sync.Mutex
+}
+
+const worlds key = "worlds"
+
+// worldCommands are the commands of scripts about signing in:
+//
+//	world [standard|entra]       start a provider and a protected server, and set $mcp, $issuer and $client
+//	idp WHAT [ARG…]              up, down, disable USER, enable USER, revoke USER, lifetime DURATION, blockdevice
+//	counts KIND N                the provider had N requests of this kind since the last counts or world
+//	signin USER CODE ARG…        run fastmcp-auth as exits does, while USER enters every code that it shows; - enters none
+//	scrub                        write stdout and stderr of the last command to the files out and err, without what differs
+//	                             from run to run
+//	hangingbus                   set DBUS_SESSION_BUS_ADDRESS to a bus that takes every connection and never answers
+func worldCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	return map[string]func(*testscript.TestScript, bool, []string){
+		"world": startWorld, "idp": command, "counts": counts, "signin": signIn, "scrub": scrub, "hangingbus": hangingBus,
+	}
+}
+
+func newWorld(ctx context.Context, character devidp.Character, known *secrets) (*world, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	w := &world{secrets: known, issuer: "http://" + l.Addr().String()}
+	w.provider, err = devidp.New(devidp.Options{
+		Issuer: w.issuer, Character: character, Algorithm: "ES256", DeviceInterval: time.Second, RefreshGrace: time.Minute,
+	})
+	if err != nil {
+		return nil, err
+	}
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(w.serve))
+	srv.Listener.Close()
+	srv.Listener = l
+	srv.Start()
+	environ := []string{
+		"FASTMCP_AUTH_ADDR=127.0.0.1:0", "FASTMCP_AUTH_PROVIDER_KIND=dev", "FASTMCP_AUTH_PROVIDER_ISSUER=" + w.provider.Issuer(),
+		"FASTMCP_AUTH_REVERSE_DURATION=50ms",
+	}
+	if character == devidp.Entra {
+		environ = append(environ, "FASTMCP_AUTH_PROVIDER_AUDIENCE="+devidp.EntraAPI, "FASTMCP_AUTH_PROVIDER_SCOPE_PREFIX=api://"+devidp.EntraAPI+"/")
+	}
+	settings, err := config.Load(config.Source{Command: config.Serve, Environ: environ, Dir: os.TempDir()})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	server, err := app.Listen(ctx, settings, app.Options{Version: "test"})
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	w.mcp, w.issuer = server.Addresses().MCP, w.provider.Issuer()
+	done := make(chan struct{})
+	go func() { defer close(done); server.Run(ctx) }()
+	w.stop = func() { cancel(); <-done; srv.CloseClientConnections(); srv.Close() }
+	return w, nil
+}
+
+// serve is the provider, and remembers every secret that passes.
+func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
+	w.mu.Lock()
+	down := w.down
+	w.mu.Unlock()
+	if down {
+		panic(http.ErrAbortHandler)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	r.Body = io.NopCloser(strings.NewReader(string(body)))
+	form, _ := url.ParseQuery(string(body))
+	w.secrets.form(form)
+	kept := httptest.NewRecorder()
+	w.provider.ServeHTTP(kept, r)
+	w.secrets.answer(kept.Body.Bytes(), kept.Header().Get("Location"))
+	for name, values := range kept.Header() {
+		rw.Header()[name] = values
+	}
+	rw.WriteHeader(kept.Code)
+	rw.Write(kept.Body.Bytes())
+}
+
+func startWorld(ts *testscript.TestScript, _ bool, args []string) {
+	character, client := devidp.Standard, devidp.ClientCLI
+	if len(args) > 0 && args[0] == "entra" {
+		character, client = devidp.Entra, devidp.EntraCLI
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	w, err := newWorld(ctx, character, ts.Value(secretsKey).(*secrets))
+	ts.Check(err)
+	ts.Defer(func() { cancel(); w.stop() })
+	ts.Value(worlds).(map[string]*worldOf)["it"] = &worldOf{w, map[string]int64{}}
+	ts.Setenv("mcp", w.mcp)
+	ts.Setenv("issuer", w.issuer)
+	ts.Setenv("client", client)
+	counted(ts)
+}
+
+// worldOf is the world of a script, and what had been counted there.
+type worldOf struct {
+	*world
+	before map[string]int64
+}
+
+func here(ts *testscript.TestScript) *worldOf { return ts.Value(worlds).(map[string]*worldOf)["it"] }
+
+func counted(ts *testscript.TestScript) map[string]int64 {
+	w := here(ts)
+	now, since := w.provider.Faults().Counts(), map[string]int64{}
+	for kind, n := range now {
+		since[kind] = n - w.before[kind]
+	}
+	w.before = now
+	return since
+}
+
+func counts(ts *testscript.TestScript, _ bool, args []string) {
+	since := counted(ts)
+	for i := 0; i+1 < len(args); i += 2 {
+		if want, err := strconv.ParseInt(args[i+1], 10, 64); err != nil || since[args[i]] != want {
+			ts.Fatalf("%d requests of kind %s, want %s", since[args[i]], args[i], args[i+1])
+		}
+	}
+}
+
+func command(ts *testscript.TestScript, _ bool, args []string) {
+	w, f := here(ts), here(ts).provider.Faults()
+	arg := ""
+	if len(args) > 1 {
+		arg = args[1]
+	}
+	switch args[0] {
+	case "up", "down":
+		w.mu.Lock()
+		w.down = args[0] == "down"
+		w.mu.Unlock()
+	case "disable", "enable":
+		f.SetDisabled(arg, args[0] == "disable")
+	case "revoke":
+		f.RevokeSignIns(arg)
+	case "blockdevice":
+		f.SetDeviceFlowBlocked(true)
+	case "lifetime":
+		d, err := time.ParseDuration(arg)
+		ts.Check(err)
+		f.SetTokenLifetime(d)
+	default:
+		ts.Fatalf("idp does not know %s", args[0])
+	}
+}
+
+func hangingBus(ts *testscript.TestScript, _ bool, _ []string) {
+	socket := filepath.Join(os.TempDir(), fmt.Sprintf("bus-%d-%d", os.Getpid(), time.Now().UnixNano())) // a short path
+	l, err := net.Listen("unix", socket)
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+	ts.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+socket)
+}
+
+var shownCode = regexp.MustCompile(`^ *enter +(\S+)`)
+
+// signIn runs the program while somebody enters the codes that it shows.
+func signIn(ts *testscript.TestScript, _ bool, args []string) {
+	user := args[0]
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	cmd := exec.Command(filepath.Join(binDir(ts), "fastmcp-auth"), args[2:]...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = append(scriptEnv(ts), "TRANSCRIPT="+ts.Getenv("TRANSCRIPT"))
+	cmd.Stdout = ts.Stdout()
+	pipe, err := cmd.StderrPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	lines := bufio.NewScanner(pipe)
+	for lines.Scan() {
+		fmt.Fprintln(ts.Stderr(), lines.Text())
+		code := shownCode.FindStringSubmatch(lines.Text())
+		if code == nil || user == "-" {
+			continue
+		}
+		if user == devidp.Cancel {
+			err = (&devidp.Visitor{}).ApproveDevice(context.Background(), here(ts).provider.Issuer()+"/device", code[1], user)
+		} else {
+			err = here(ts).provider.ApproveDevice(code[1], user)
+		}
+		if err != nil {
+			fmt.Fprintf(ts.Stderr(), "%s cannot sign in: %v\n", user, err)
+			cmd.Process.Signal(os.Interrupt)
+		}
+	}
+	if got := codeOf(ts, cmd.Wait()); got != want {
+		ts.Fatalf("fastmcp-auth %s: exit code %d, want %d", strings.Join(args[2:], " "), got, want)
+	}
+}
+
+// scriptEnv is the environment of the script, as exec hands it on.
+func scriptEnv(ts *testscript.TestScript) []string {
+	var env []string
+	for _, name := range append(strings.Fields(ts.Getenv("PASS")), "HOME", "PATH", "WORK", "TMPDIR", "CI", "BROWSER", "PERSON", "XDG_CONFIG_HOME", "DBUS_SESSION_BUS_ADDRESS") {
+		if value := ts.Getenv(name); value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// what differs from run to run.
+var differing = []struct {
+	pattern *regexp.Regexp
+	name    string
+}{
+	{regexp.MustCompile(`[A-Z]{4}-[A-Z]{4}\b`), "CODE"},
+	{regexp.MustCompile(`(?m)^( *enter +)\S+$`), "${1}CODE"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?`), "TIME"},
+	{regexp.MustCompile(`\((\d+d)?(\d+h)?\d+[ms]\)`), "(LEFT)"},
+	{regexp.MustCompile(`good for (\d+h)?(\d+m)?\d+s`), "good for LEFT"},
+	{regexp.MustCompile(`(state|code_challenge|code|nonce)=[A-Za-z0-9_~.%-]+`), "$1=…"},
+	{regexp.MustCompile(`127\.0\.0\.1(:|%3A)\d+`), "HOST"},
+	{regexp.MustCompile(`"client_id": "[A-Za-z0-9_-]{20,}"`), `"client_id": "REGISTERED"`},
+	{regexp.MustCompile(`client( +)[A-Za-z0-9_-]{20,}`), "client${1}REGISTERED"},
+	{regexp.MustCompile(`client_id=[A-Za-z0-9_-]{20,}`), "client_id=REGISTERED"},
+	{regexp.MustCompile(`((?i)(correlation|trace)( id)?:? )[0-9a-f-]{36}`), "${1}ID"},
+}
+
+func scrub(ts *testscript.TestScript, _ bool, _ []string) {
+	for file, from := range map[string]string{"out": "stdout", "err": "stderr"} {
+		text := ts.ReadFile(from)
+		for _, world := range []struct{ value, name string }{{ts.Getenv("mcp"), "MCP"}, {ts.Getenv("issuer"), "ISSUER"}, {ts.Getenv("WORK"), "WORK"}} {
+			if world.value != "" {
+				text = strings.ReplaceAll(text, world.value, world.name)
+				text = strings.ReplaceAll(text, url.QueryEscape(world.value), world.name)
+			}
+		}
+		for _, d := range differing {
+			text = d.pattern.ReplaceAllString(text, d.name)
+		}
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o600))
+	}
+}
+
+const secretsKey key = "secrets"
+
+// secrets are those that providers gave and heard, and the places where the program's words are kept.
+type secrets struct {
+	dir string // of transcripts
+
+	mu    sync.Mutex
+	known map[string]string // by value: what it is
+}
+
+func newSecrets(dir string) *secrets { return &secrets{dir: dir, known: map[string]string{}} }
+
+func (s *secrets) learn(what, value string) {
+	if len(value) < 8 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known[value] = what
+}
+
+// form learns what clients send.
+func (s *secrets) form(form url.Values) {
+	for _, name := range []string{"code", "code_verifier", "refresh_token", "device_code", "client_secret", "token", "assertion",
+		"client_assertion", "subject_token", "actor_token"} {
+		s.learn(name, form.Get(name))
+	}
+}
+
+// answer learns what the provider gives.
+func (s *secrets) answer(body []byte, location string) {
+	var fields map[string]any
+	if json.Unmarshal(body, &fields) == nil {
+		for _, name := range []string{"access_token", "refresh_token", "id_token", "device_code", "client_secret", "registration_access_token"} {
+			if value, ok := fields[name].(string); ok {
+				s.learn(name, value)
+			}
+		}
+	}
+	if to, err := url.Parse(location); err == nil {
+		s.learn("code", to.Query().Get("code"))
+	}
+}
+
+// whatever is a token or a code of a provider in another process, whose secrets nobody collects.
+var secretShapes = map[string]*regexp.Regexp{
+	"a JWT":           regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}`),
+	"a refresh token": regexp.MustCompile(`\brt\.[A-Za-z0-9_-]{8,}\.\d+\.[A-Za-z0-9_-]{20,}`),
+}
+
+// check reads all that the program said in all scripts: no secret, but for the stdout of token.
+func (s *secrets) check(t *testing.T) {
+	entries, err := os.ReadDir(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	said, tokens := 0, 0
+	for _, e := range entries {
+		body, err := os.ReadFile(filepath.Join(s.dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(e.Name(), "token-stdout") {
+			tokens++
+			continue
+		}
+		said += len(body)
+		for value, what := range s.known {
+			if strings.Contains(string(body), value) {
+				t.Errorf("C-19, attack 59: %s shows a %s", e.Name(), what)
+			}
+		}
+		for what, shape := range secretShapes {
+			if m := shape.Find(body); m != nil {
+				t.Errorf("C-19, attack 59: %s shows %s: %.12s…", e.Name(), what, m)
+			}
+		}
+	}
+	t.Logf("%d bytes of output in %d files hold none of %d secrets", said, len(entries), len(s.known))
+	if len(s.known) == 0 || said == 0 || tokens == 0 {
+		t.Errorf("nothing was looked at: %d secrets, %d bytes, %d tokens", len(s.known), said, tokens)
+	}
+}
+
+// transcript copies what a process says on out to a file in dir, named by the command.
+func transcript(dir string, args []string, name string, out io.Writer) io.Writer {
+	if dir == "" {
+		return out
+	}
+	command := "none"
+	if len(args) > 0 && regexp.MustCompile(`^[a-z]+$`).MatchString(args[0]) {
+		command = args[0]
+	}
+	f, err := os.CreateTemp(dir, command+"-"+name+"-*")
+	if err != nil {
+		panic(err)
+	}
+	return io.MultiWriter(out, f)
+}
