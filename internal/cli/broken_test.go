@@ -44,13 +44,13 @@ func broken(ts *testscript.TestScript, _ bool, args []string) {
 	}))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	if config, secure := certificates(ts, name, way); secure {
-		way, s.TLS = "open", config
+		way, s.TLS, self = "open", config, "https://"+s.Listener.Addr().String()
 		s.StartTLS()
 	} else {
+		self = "http://" + s.Listener.Addr().String()
 		s.Start()
 	}
 	ts.Defer(s.Close)
-	self = s.URL
 	ts.Setenv(name, s.URL+"/mcp")
 	ts.Setenv(name+"_port", fmt.Sprint(s.Listener.Addr().(*net.TCPAddr).Port))
 }
