@@ -1,0 +1,122 @@
+package cli_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/fastmcp-auth/fastmcp-auth/devidp"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/cli"
+)
+
+// guarded is a server behind a provider, and somebody who approves every code.
+type guarded struct {
+	t    *testing.T
+	idp  *devidp.Running
+	url  string
+	home string
+	user string // who approves
+}
+
+func guard(t *testing.T, o devidp.Options) *guarded {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	o.Scopes = []string{"execute", "time:read", "time:convert"}
+	idp, err := devidp.Start(ctx, "127.0.0.1:0", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ready, done := make(chan string, 1), make(chan int, 1)
+	go func() {
+		done <- cli.Main(ctx, []string{"serve", "--addr", "127.0.0.1:0", "--reverse-duration", "0s",
+			"--provider-kind", "dev", "--provider-issuer", idp.Issuer()}, nil, readyLine(ready), os.Stderr)
+	}()
+	t.Cleanup(func() {
+		stop()
+		if code := <-done; code != 0 {
+			t.Errorf("serve ends with %d", code)
+		}
+		idp.Wait()
+	})
+	return &guarded{t: t, idp: idp, url: <-ready, home: t.TempDir(), user: devidp.UserAdmin}
+}
+
+// run runs a command and approves each code that it shows. It returns the exit code and how many codes there were.
+func (p *guarded) run(args ...string) (stdout, stderr string, code, codes int) {
+	p.t.Helper()
+	cmd := exec.CommandContext(p.t.Context(), os.Args[0], args...)
+	cmd.Args[0] = "fastmcp-auth" // TestMain goes by the name
+	cmd.Env = append(os.Environ(), "CI=", "HOME="+p.home, "XDG_CONFIG_HOME="+p.home, "DBUS_SESSION_BUS_ADDRESS=", "XDG_RUNTIME_DIR=",
+		"FASTMCP_AUTH_SERVER="+p.url, "FASTMCP_AUTH_CLIENT_FLOW=device", "FASTMCP_AUTH_CLIENT_ID="+devidp.ClientCLI)
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	screen, err := cmd.StderrPipe()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	var said strings.Builder
+	for lines := bufio.NewScanner(screen); lines.Scan(); {
+		said.WriteString(lines.Text() + "\n")
+		if userCode, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), "enter "); ok {
+			codes++
+			if err := p.idp.ApproveDevice(userCode, p.user); err != nil {
+				p.t.Error(err)
+			}
+		}
+	}
+	cmd.Wait()
+	return out.String(), said.String(), cmd.ProcessState.ExitCode(), codes
+}
+
+// want runs a command and wants this exit code, this many codes shown, and these words on stdout and stderr.
+func (p *guarded) want(code, codes int, stdout, stderr string, args ...string) {
+	p.t.Helper()
+	out, said, gotCode, gotCodes := p.run(args...)
+	if gotCode != code || gotCodes != codes || !strings.Contains(out, stdout) || !strings.Contains(said, stderr) {
+		p.t.Errorf("%s: exit code %d with %d codes, want %d with %d\nstdout %s\nstderr %s", strings.Join(args, " "), gotCode, gotCodes, code, codes, out, said)
+	}
+}
+
+// TestCallSignsIn once: the first command asks, those after it are silent, several calls and processes too.
+func TestCallSignsIn(t *testing.T) {
+	t.Parallel()
+	p := guard(t, devidp.Options{})
+	p.want(4, 0, "", `error: client: `+p.url+` asks to sign in`, "call", "reverse_tool", "query=abc", "--no-input")
+	p.want(0, 1, `"reversed_query": "cba"`, "Signed in.", "call", "reverse_tool", "query=abc")
+	p.want(0, 0, `"reversed_query":"cba"`, "", "call", "reverse_tool", "query=abc", "--json", "--no-input")
+	p.want(0, 0, "== random_number_tool", "", "call", "reverse_tool", "query=abc", "--", "random_number_tool", "min=1", "max=2", "--no-input")
+	p.want(0, 0, "reverse_tool(query: string)", "", "tools", "--no-input")
+	p.want(0, 0, "reverse_tool\t", "", "__complete", "call", "rev")
+	p.want(4, 0, "", "asks to sign in", "call", "reverse_tool", "query=abc", "--no-auth")
+}
+
+// TestCallAsksForMoreScope when a tool needs it (C-20): once, with what was granted before kept.
+func TestCallAsksForMoreScope(t *testing.T) {
+	t.Parallel()
+	p := guard(t, devidp.Options{})
+	p.want(0, 1, "", "Signed in", "login", "--client-scopes", "time:read")
+	p.want(0, 0, "Asia/Tokyo", "", "call", "get_current_time", "timezone=Asia/Tokyo", "--no-input")
+	p.want(4, 0, "", "execute", "call", "reverse_tool", "query=abc", "--no-input")
+	p.want(0, 1, "cba", "Signed in.", "call", "reverse_tool", "query=abc")
+	p.want(0, 0, "cba", "", "call", "reverse_tool", "query=abc", "--no-input")
+	p.want(0, 0, "Asia/Tokyo", "", "call", "get_current_time", "timezone=Asia/Tokyo", "--no-input")
+}
+
+// TestCallIsNotForEverybody ends with 4 where the person may not have the scope that the tool needs.
+func TestCallIsNotForEverybody(t *testing.T) {
+	t.Parallel()
+	p := guard(t, devidp.Options{})
+	p.user = devidp.UserReader
+	p.want(0, 1, "", "Signed in", "login", "--client-scopes", "time:read")
+	out, said, code, _ := p.run("call", "reverse_tool", "query=abc", "--json")
+	if code != 4 || out != "" || !strings.Contains(said, `"kind":"sign_in"`) {
+		t.Errorf("exit code %d\nstdout %s\nstderr %s", code, out, said)
+	}
+}
