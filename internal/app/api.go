@@ -21,7 +21,12 @@ func (s *Server) newAPI(o Options) error {
 		Logger:       o.Logger,
 	}
 	if s.guard != nil {
-		options.Protect = s.protect
+		options.Protect = func(next http.Handler) http.Handler {
+			if s.console == nil {
+				return s.protect(next)
+			}
+			return s.console.Protect(s.recognized(s.limitCaller(next)), s.protect(next))
+		}
 		options.NeedsScope = s.guard.InsufficientScope
 		options.SignIn = rest.SignIn{Issuer: s.issuer}
 	}

@@ -16,6 +16,7 @@
 //	proxies  whose address the caller's is                     proxy.go
 //	store    what sessions and long calls are kept in          store.go
 //	api      the REST API                                      api.go
+//	console  the web console's sign-in                         console.go
 //	ready    what a started server says of itself              ready.go
 package app
 
@@ -36,8 +37,10 @@ import (
 
 	"github.com/fastmcp-auth/fastmcp-auth/bearer"
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
+	"github.com/fastmcp-auth/fastmcp-auth/idp"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/calls"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/console"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/limits"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/mcpserver"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/rest"
@@ -75,7 +78,9 @@ type Server struct {
 	store     store.Store // sealed where it outlives the process
 	calls     *calls.Runner
 	api       *rest.Handler
-	console   *web.Console
+	pages     *web.Console
+	console   *console.Handler // nil: the web console signs nobody in
+	origin    idp.Provider     // where people sign in; zero without sign-in
 	draining  atomic.Bool
 	admin     *admin             // nil: operators are not answered
 	metrics   *telemetry.Metrics // nil: nothing is counted

@@ -162,6 +162,8 @@ func routeOf(path string) telemetry.Route {
 		return telemetry.RouteMetadata
 	case isAPI(path):
 		return telemetry.RouteAPI
+	case isConsole(path):
+		return telemetry.RouteConsole
 	}
 	return telemetry.RouteOther
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/fastmcp-auth/fastmcp-auth/internal/console"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/mcpserver"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/telemetry"
 	"github.com/fastmcp-auth/fastmcp-auth/web"
@@ -56,18 +57,29 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 		protected = s.protect(s.mcp)
 		s.guard.Publish(mux)
 	}
+	if s.guard != nil {
+		if err := s.newConsole(o, s.origin); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.newAPI(o); err != nil {
 		return nil, err
 	}
 	s.api.Register(mux)
+	switch {
+	case s.guard == nil:
+		mux.HandleFunc("GET /console/session", console.Open(s.public+mcpPath))
+	case s.console != nil:
+		s.console.Register(mux)
+	}
 	mux.Handle(mcpPath, protected)
 	mux.Handle(mcpPath+"/{$}", protected)
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
-	if s.console, err = web.New(web.Options{}); err != nil {
+	if s.pages, err = web.New(web.Options{}); err != nil {
 		return nil, err
 	}
-	s.console.Register(mux)
+	s.pages.Register(mux)
 	mux.HandleFunc("GET /{$}", s.front)
 	handler := telemetry.Middleware(s.log, s.address, s.tracing.Requests(s.recorded(origins.Protect(mux))))
 	return s.metrics.Requests(routeOf, handler), nil
@@ -75,6 +87,11 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 
 // isAPI reports whether the REST API stands at path.
 func isAPI(path string) bool { return strings.HasPrefix(path, "/api/") || path == "/reverse" }
+
+// isConsole reports whether the console's sign-in stands at path.
+func isConsole(path string) bool {
+	return strings.HasPrefix(path, "/console/") || strings.HasPrefix(path, "/auth/") || path == console.SignedOutPath
+}
 
 // address says where a request comes from.
 func (s *Server) address(r *http.Request) string { return clientAddress(r, s.settings.TrustedProxies) }
@@ -114,7 +131,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 func (s *Server) front(w http.ResponseWriter, r *http.Request) {
 	w.Header().Add("Vary", "Accept")
 	if web.Wanted(r) {
-		s.console.Page(w, r)
+		s.pages.Page(w, r)
 		return
 	}
 	a := s.Addresses()

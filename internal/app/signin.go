@@ -32,7 +32,7 @@ func (s *Server) signIn(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	s.scopePrefix = guard.ScopePrefix
+	s.scopePrefix, s.origin = guard.ScopePrefix, guard.Providers[0]
 	s.issuer = guard.Providers[0].AuthorizationServers[0]
 	s.guard, err = bearer.New(guard)
 	return err

@@ -79,6 +79,7 @@ type Settings struct {
 	Limits         Limits         `koanf:"limits"`
 	Audit          Audit          `koanf:"audit"`
 	Store          Store          `koanf:"store"`
+	Console        Console        `koanf:"console"`
 	Log            Log            `koanf:"log"`
 	Admin          Admin          `koanf:"admin"`
 	IDP            DevProvider    `koanf:"idp"`
@@ -94,6 +95,15 @@ type Settings struct {
 	rows    []Row
 	servers map[string]layer // by name
 	loader  *loader
+}
+
+// Console is how the web console signs people in.
+type Console struct {
+	ClientID         string        `koanf:"client_id"`     // empty: there is none
+	ClientSecret     Secret        `koanf:"client_secret"` // empty: a public client
+	ClientSecretFile string        `koanf:"client_secret_file"`
+	Idle             time.Duration `koanf:"idle"`
+	Lifetime         time.Duration `koanf:"lifetime"`
 }
 
 // Store is where sessions and long calls are kept.

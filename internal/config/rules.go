@@ -58,6 +58,12 @@ func (l *loader) complete(s *Settings) {
 		}
 	}
 	l.completeStore(&s.Store)
+	if file := s.Console.ClientSecretFile; file != "" && s.Console.ClientSecret == "" {
+		s.Console.ClientSecret = l.secretFile("console.client_secret_file", file)
+	}
+	if s.Console.ClientID == "" && loopback(s.Addr) && s.PublicURL == "" {
+		s.Console.ClientID = p.ClientID
+	}
 	if s.Audit.File.Path != "" {
 		s.Audit.File.Path = l.inDir(s.Audit.File.Path)
 	}

@@ -35,9 +35,8 @@ type response struct {
 var common = []int{400, 401, 403, 429, 500, 503}
 
 var (
-	anything = map[string]any{"description": "Any JSON."}
-	object   = map[string]any{"type": "object"}
-	text     = map[string]any{"type": "string"}
+	object = map[string]any{"type": "object"}
+	text   = map[string]any{"type": "string"}
 )
 
 // operations are all there are. The tools are operations of their own in the document, each with its schemas.

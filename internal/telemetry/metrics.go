@@ -207,7 +207,7 @@ func (t *Tool) Ended(outcome string, took time.Duration) {
 type statuses [600]atomic.Pointer[Count]
 
 // routes are what requests are counted by.
-var routes = [...]string{"mcp", "metadata", "healthz", "readyz", "front", "api", "other"}
+var routes = [...]string{"mcp", "metadata", "healthz", "readyz", "front", "api", "console", "other"}
 
 // Requests counts what next answers. route says by its index in the list of routes which one a request is for.
 func (m *Metrics) Requests(route func(path string) Route, next http.Handler) http.Handler {
@@ -243,6 +243,7 @@ const (
 	RouteReady
 	RouteFront
 	RouteAPI
+	RouteConsole
 	RouteOther
 )
 
