@@ -1,12 +1,12 @@
 package tokencache
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 )
 
 // privateDir makes path and what is above it, and sees to it that path is a folder of this user that nobody else may
@@ -63,6 +63,24 @@ func readPrivate(path string, most int64) ([]byte, error) {
 	return b, err
 }
 
+const (
+	pendingPrefix = ".new-"
+	pendingLife   = time.Hour // of what a process that died has left
+)
+
+// sweep removes what processes that died in the middle have left in dir.
+func sweep(dir string) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), pendingPrefix) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && time.Since(info.ModTime()) > pendingLife {
+			os.Remove(filepath.Join(dir, e.Name()))
+		}
+	}
+}
+
 // pending is a file that will replace another, or be dropped.
 type pending struct {
 	path string
@@ -71,7 +89,7 @@ type pending struct {
 
 // newPending begins a file beside path with room for size bytes.
 func newPending(path string, size int) (*pending, error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
+	f, err := os.CreateTemp(filepath.Dir(path), pendingPrefix+"*") // 0600
 	if err != nil {
 		return nil, err
 	}
@@ -117,11 +135,4 @@ func (p *pending) commit(b []byte) error {
 func (p *pending) drop() {
 	p.file.Close()
 	os.Remove(p.file.Name())
-}
-
-// isDiskFault reports whether err is the machine's fault and not the record's.
-func isDiskFault(err error) bool {
-	var path *fs.PathError
-	var link *os.LinkError
-	return errors.As(err, &path) || errors.As(err, &link)
 }

@@ -363,3 +363,17 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+func TestWhatADeadProcessLeftIsSwept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	open(t, dir).Where()
+	old, young := filepath.Join(dir, "file", ".new-old"), filepath.Join(dir, "file", ".new-young")
+	write(t, old, "")
+	write(t, young, "")
+	must(t, os.Chtimes(old, time.Now(), time.Now().Add(-2*time.Hour)))
+	open(t, dir).Where()
+	if left := files(t, dir); slices.Contains(left, filepath.Join("file", ".new-old")) || !slices.Contains(left, filepath.Join("file", ".new-young")) {
+		t.Errorf("left: %v", left)
+	}
+}

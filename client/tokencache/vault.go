@@ -72,6 +72,7 @@ func newVault(dir string, where Where, key []byte) (*vault, error) {
 	if err := privateDir(v.dir); err != nil {
 		return nil, err
 	}
+	sweep(v.dir)
 	if where == InPlain {
 		return v, nil
 	}

@@ -34,8 +34,10 @@ type world struct {
 	stop     func()
 
 	mcp, issuer string
-	down        bool // no request is answered
-	mu          sync.Mutex
+
+	mu     sync.Mutex
+	down   bool             // no request is answered
+	answer func(url.Values) // hears what a token request said once it is answered, and before that is sent
 }
 
 const worlds key = "worlds"
@@ -113,6 +115,12 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 	kept := httptest.NewRecorder()
 	w.provider.ServeHTTP(kept, r)
 	w.secrets.answer(kept.Body.Bytes(), kept.Header().Get("Location"))
+	w.mu.Lock()
+	answer := w.answer
+	w.mu.Unlock()
+	if answer != nil && form.Get("grant_type") != "" {
+		answer(form)
+	}
 	for name, values := range kept.Header() {
 		rw.Header()[name] = values
 	}
