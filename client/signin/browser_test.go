@@ -3,6 +3,7 @@ package signin_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -229,9 +230,27 @@ func TestTheLastPageIsSafe(t *testing.T) {
 		}()
 		return nil
 	}
-	if _, err := (&signin.Browser{ClientID: "c", Open: open}).SignIn(t.Context(), r); err != nil {
+	start := time.Now()
+	idle := func(ctx context.Context, page string) error { // as browsers do
+		u, err := url.Parse(page)
+		if err != nil {
+			return err
+		}
+		at, err := url.Parse(u.Query().Get("redirect_uri"))
+		if err != nil {
+			return err
+		}
+		conn, err := net.Dial("tcp", at.Host)
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { conn.Close() })
+		return open(ctx, page)
+	}
+	if _, err := (&signin.Browser{ClientID: "c", Open: idle}).SignIn(t.Context(), r); err != nil {
 		t.Fatal(err)
 	}
+	t.Logf("signed in after %v, with a connection left open", time.Since(start))
 	resp := <-ended
 	defer resp.Body.Close()
 	csp := resp.Header.Get("Content-Security-Policy")

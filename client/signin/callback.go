@@ -1,6 +1,7 @@
 package signin
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -66,13 +68,17 @@ func (c *callback) take(query url.Values) *authorization {
 	return a
 }
 
-// close lets the last page be sent, and ends.
+// close frees the port at once. Who is still being answered is let go in the background: browsers hold connections open
+// that they never use, and nobody is to wait for these.
 func (c *callback) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	if err := c.server.Shutdown(ctx); err != nil {
-		c.server.Close()
-	}
+	c.listener.Close()
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), callbackTimeout)
+		defer cancel()
+		if err := c.server.Shutdown(ctx); err != nil {
+			c.server.Close()
+		}
+	}()
 }
 
 // wait returns the answer that has come.
@@ -158,6 +164,11 @@ func showPage(w http.ResponseWriter, status int, p page) {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Connection", "close")
+	var text bytes.Buffer
+	pageTemplate.Execute(&text, p)
+	h.Set("Content-Length", strconv.Itoa(text.Len()))
 	w.WriteHeader(status)
-	pageTemplate.Execute(w, p)
+	w.Write(text.Bytes())
+	// The program may end as soon as it has the answer; the page is on its way by then.
+	http.NewResponseController(w).Flush()
 }
