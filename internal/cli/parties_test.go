@@ -118,6 +118,7 @@ func mint(ts *testscript.TestScript, _ bool, args []string) {
 	form.Set("device_code", code.DeviceCode)
 	post(ts, metadata.Token, form, &tokens)
 	for name, token := range map[string]string{"access": tokens.Access, "id": tokens.ID, "refresh": tokens.Refresh} {
+		ts.Value(secretsKey).(*secrets).learn(name+" token", token)
 		ts.Check(os.WriteFile(ts.MkAbs(name+"."+args[0]), []byte(token), 0o600))
 	}
 }
