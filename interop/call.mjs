@@ -3,6 +3,7 @@
 //
 //   library   "client" or "sdk"                       version  protocol version to ask for, or "auto"
 //   url       of the MCP endpoint                     as       "token", "service", "person" or nothing
+//   command   [program, …arguments] to start and speak stdio with, in place of url; env its environment
 //   calls     [{name, arguments}], made all at once   cancel   give up each call after its first sign of progress
 //   scope     for a person: what to ask for at first, instead of what the server's challenge names
 //   again     spoil the access token after the calls, then make them once more
@@ -51,12 +52,17 @@ async function connect() {
     open();
     await client.connect(transport);
   }
-  const version = client.getNegotiatedProtocolVersion?.() ?? transport.protocolVersion;
+  const version = client.getNegotiatedProtocolVersion?.() ?? transport.protocolVersion ?? null;
   tell('connected', { version, session: transport.sessionId ?? null, server: client.getServerVersion() });
 }
 
 function open() {
   client = new library.Client(identity, { capabilities: {}, ...connectOptions(options.library, options.version) });
+  if (options.command) {
+    const [command, ...args] = options.command;
+    transport = new library.StdioClientTransport({ command, args, env: options.env, stderr: 'inherit' });
+    return;
+  }
   // The older line has no token-only provider: its programs set the header themselves.
   const how = options.library === 'sdk' && options.as === 'token'
     ? { requestInit: { headers: { Authorization: `Bearer ${options.token}` } } }

@@ -5,11 +5,12 @@
 export async function load(name) {
   switch (name) {
     case 'client':
-      return await import('@modelcontextprotocol/client');
+      return { ...(await import('@modelcontextprotocol/client')), ...(await import('@modelcontextprotocol/client/stdio')) };
     case 'sdk': {
       const parts = await Promise.all([
         import('@modelcontextprotocol/sdk/client/index.js'),
         import('@modelcontextprotocol/sdk/client/streamableHttp.js'),
+        import('@modelcontextprotocol/sdk/client/stdio.js'),
         import('@modelcontextprotocol/sdk/client/auth.js'),
         import('@modelcontextprotocol/sdk/client/auth-extensions.js'),
       ]);

@@ -37,6 +37,9 @@ type options struct {
 	Cancel       bool           `json:"cancel,omitempty"`
 	Again        bool           `json:"again,omitempty"`
 	Request      map[string]any `json:"request,omitempty"`
+
+	Command []string          `json:"command,omitempty"`
+	Env     map[string]string `json:"env,omitempty"`
 }
 
 type call struct {
