@@ -86,6 +86,7 @@ var fences = map[string][]string{
 	"github.com/prometheus/": {"internal/telemetry"},
 	"go.opentelemetry.io/":   {"internal/telemetry"},
 	"github.com/zalando/":    {"client/tokencache"},
+	"rsc.io/qr":              {"internal/tui"},
 	"github.com/gofrs/":      {"client/tokencache"},
 	"github.com/modelcontextprotocol/": {"bearer", "client", "internal/toolbox", "internal/tools", "internal/mcpserver", "internal/calls", "internal/rest",
 		"bench", "conformance/client", "conformance/server", "examples/official-sdk"},

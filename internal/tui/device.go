@@ -186,14 +186,18 @@ func wrap(s string, width int, by string) string {
 type deviceModel struct {
 	screen *Screen
 	width  int
+	height int
 }
 
-func (m *deviceModel) Init() tea.Cmd { return nextBeat() }
+// Init puts the code on the clipboard of the terminal (OSC 52), which may be that of another machine.
+func (m *deviceModel) Init() tea.Cmd {
+	return tea.Batch(nextBeat(), tea.SetClipboard(m.screen.device.UserCode))
+}
 
 func (m *deviceModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
-		m.width = msg.Width
+		m.width, m.height = msg.Width, msg.Height
 	case tea.KeyPressMsg:
 		if hear := m.screen.device.OnKey; hear != nil {
 			go hear(msg.String()) // it may close the screen
@@ -209,5 +213,24 @@ func (m *deviceModel) View() tea.View {
 	if width == 0 {
 		width = m.screen.o.width(m.screen.out)
 	}
-	return tea.NewView(m.screen.view(width))
+	text := m.screen.view(width)
+	return tea.NewView(text + m.screen.picture(width, m.height-strings.Count(text, "\n")-1))
+}
+
+// picture is the address as a QR code, for the camera of a phone, where it has room below the rest.
+func (s *Screen) picture(width, height int) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return ""
+	}
+	address := s.device.VerificationURIComplete
+	if address == "" {
+		address = s.device.VerificationURI
+	}
+	code := qrCode(address, width-2, height-1)
+	if code == "" {
+		return ""
+	}
+	return "\n" + indent(code, "  ") + "\n"
 }

@@ -5,7 +5,7 @@
 // plain form of whole lines.
 //
 //	bars      progress of running calls, several at once    bars.go, bars_view.go
-//	device    code and link of a sign-in elsewhere          device.go, letters.go
+//	device    code and link of a sign-in elsewhere          device.go, letters.go, qr.go
 //	form      asks a person for several things              form.go, form_view.go
 //	choose    asks a person for one of many                 choose.go
 //	steps     headings, steps, facts and code of a tour     steps.go
@@ -83,6 +83,7 @@ var (
 	good   = lipgloss.NewStyle().Foreground(lipgloss.Green)
 	bad    = lipgloss.NewStyle().Foreground(lipgloss.Red)
 	faint  = lipgloss.NewStyle().Faint(true)
+	paper  = lipgloss.NewStyle().Foreground(lipgloss.BrightWhite).Background(lipgloss.Black) // light on dark, under any theme
 )
 
 // newProgram draws model below what is on the screen. Without input it asks the terminal nothing and leaves the keyboard
