@@ -177,6 +177,29 @@ func TestC14_VerifierAndStateBelongToOneAnswer(t *testing.T) {
 	}
 }
 
+func TestC14_AnAnswerIsTakenOnce(t *testing.T) {
+	var back string
+	s := newServer(func(url.Values) any { // while the code is redeemed
+		if status, _ := visit(t, back); status != http.StatusBadRequest {
+			t.Errorf("the same answer once more is answered %d", status)
+		}
+		return token("one", "", "", 100)
+	})
+	r := s.request()
+	b := &signin.Browser{ClientID: "c", Open: func(_ context.Context, page string) error {
+		u, err := url.Parse(page)
+		if err != nil {
+			return err
+		}
+		back = u.Query().Get("redirect_uri") + "?code=c&state=" + u.Query().Get("state")
+		go visit(t, back)
+		return nil
+	}}
+	if _, err := b.SignIn(t.Context(), r); err != nil || len(s.forms) != 1 {
+		t.Errorf("error %v, %d requests", err, len(s.forms))
+	}
+}
+
 func TestC16_AnAnswerWithoutTheStateChangesNothing(t *testing.T) {
 	s := newServer(token("one", "", "", 100))
 	r := s.request()

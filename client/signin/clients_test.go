@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -193,6 +194,19 @@ func TestC10_CredentialsBelongToOneAuthorizationServer(t *testing.T) {
 	d.answers = append(d.answers, token("four", "r", "", 100))
 	signIn("made-3") // its secret has ended
 
+	mixed := &notebook{known: map[string]signin.Registered{"https://as.example": {Issuer: "https://evil.example", ID: "theirs", Secret: "theirs", Method: "client_secret_post"}}}
+	d, r = newDesk()
+	r.Authorization.ClientIDMetadataDocumentSupported = false
+	r.Authorization.TokenEndpointAuthMethodsSupported = []string{"client_secret_post"}
+	b = &signin.Browser{Clients: signin.Clients{Register: &oauth.ClientMetadata{}, Registry: mixed}, Open: answered(t, r, func(url.Values) {})}
+	theirs := mixed.known["https://as.example"]
+	theirs.RedirectURI = fmt.Sprintf("http://127.0.0.1:%d/callback", freePort(t))
+	mixed.known["https://as.example"] = theirs
+	signIn("made-1") // what is remembered under its name is another's
+	if len(d.asked) != 1 {
+		t.Errorf("C-10 registered %d times", len(d.asked))
+	}
+
 	_, r = newDesk()
 	b = &signin.Browser{Clients: signin.Clients{Known: []signin.Client{{ID: "c", Proof: signin.ClientSecret{Secret: "hush"}}}}, Open: answered(t, r, func(url.Values) {})}
 	if _, err := b.SignIn(t.Context(), r); err == nil || !strings.Contains(err.Error(), "name its issuer") || strings.Contains(err.Error(), "hush") {
@@ -218,4 +232,15 @@ func TestC5_TokensOfOneAuthorizationServerAreNotUsedAtAnother(t *testing.T) {
 			t.Errorf("C-5 another authorization server is sent a refresh token: %v", f)
 		}
 	}
+}
+
+// freePort is a port that was free a moment ago.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
 }
