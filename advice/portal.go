@@ -97,10 +97,13 @@ func consentURL(r Refusal) string {
 }
 
 // Portal is the page for an application in Entra's admin center, for advice that no error code led to. app is a client
-// id; an issuer that is not Entra's has no page.
+// id, or empty for the list of all; an issuer that is not Entra's has no page.
 func Portal(issuer, app string) Page {
 	if idp.Recognize(issuer).Name != "entra" {
 		return Page{}
+	}
+	if !idp.IsGUID(strings.ToLower(app)) {
+		return appsPage.of(Refusal{Issuer: issuer})
 	}
 	return overviewPage.of(Refusal{Issuer: issuer, ClientID: app})
 }
