@@ -397,3 +397,18 @@ func TestC19_NoSecretIsPrinted(t *testing.T) {
 		}
 	})
 }
+
+func TestC20_AStepUpAsksForMoreThanWasSet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(token("one", "r", "", 100))
+		r := s.request()
+		r.StepUp, r.Earlier, r.Challenge.Scopes = true, []string{"execute"}, []string{"admin"}
+		d := &signin.Device{ClientID: "c", Scopes: []string{"execute"}, Prompt: func(signin.DevicePrompt) {}}
+		if _, err := d.SignIn(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.forms[0].Get("scope"); got != "execute admin offline_access" {
+			t.Errorf("C-20 asked for %q", got)
+		}
+	})
+}

@@ -313,6 +313,7 @@ func TestACompanysProviderSpeaksForAPerson(t *testing.T) {
 	}{
 		{"with an assertion", jag, true},
 		{"but an access token is no assertion", `{"access_token":"at","issued_token_type":"urn:ietf:params:oauth:token-type:access_token","token_type":"Bearer"}`, false},
+		{"but what it calls something else is no assertion", `{"access_token":"at","issued_token_type":"urn:ietf:params:oauth:token-type:jwt","token_type":"N_A"}`, false},
 		{"but says no", `{"error":"access_denied"}`, false},
 	} {
 		t.Run(row.name, func(t *testing.T) {

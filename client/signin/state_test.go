@@ -200,3 +200,37 @@ func TestAKeptSignInIsDroppedByNoFailure(t *testing.T) {
 		}
 	})
 }
+
+// eager is a Keeper that lets everybody refresh in turn, and tells each of the newest state.
+type eager struct{ shelf }
+
+func (k *eager) Refresh(ctx context.Context, _ signin.State, refresh func(context.Context, signin.State) (signin.State, error)) (signin.State, error) {
+	k.lock.Lock()
+	defer k.lock.Unlock()
+	next, err := refresh(ctx, k.kept)
+	if err == nil {
+		k.kept = next
+	}
+	return next, err
+}
+
+func TestWhatAnotherProcessRefreshedIsNotRefreshedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(token("one", "r1", "", 100), token("two", "r2", "", 100))
+		keeper := &eager{shelf{kept: signedIn(t, s).State()}}
+		first := keeper.kept
+		time.Sleep(100 * time.Second)
+		for range 3 {
+			tokens, err := signin.Resume(first, signin.ResumeOptions{HTTPClient: &http.Client{Transport: s}, Keeper: keeper})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := access(t, tokens); got != "two" {
+				t.Error(got)
+			}
+		}
+		if len(s.forms) != 3 {
+			t.Errorf("%d requests, want 3", len(s.forms))
+		}
+	})
+}
