@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/tui"
 	"github.com/fastmcp-auth/fastmcp-auth/policy"
 )
 
@@ -62,10 +65,10 @@ func report(w io.Writer, err error) {
 		return
 	}
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintf(w, "fastmcp-auth: error: %s\n", strings.TrimSpace(line))
+		fmt.Fprintln(w, folded(w, "fastmcp-auth: error: "+strings.TrimSpace(line)))
 	}
 	for _, hint := range hintsOf(err) {
-		fmt.Fprintf(w, "fastmcp-auth: hint: %s\n", hint)
+		fmt.Fprintln(w, folded(w, "fastmcp-auth: hint: "+hint))
 	}
 }
 
@@ -98,6 +101,32 @@ func reportJSON(w io.Writer, err error) {
 		return
 	}
 	fmt.Fprintf(w, "%s\n", raw)
+}
+
+// folded breaks a line between words where w is a terminal too narrow for it. A word stays whole, so that an address or a
+// command can be copied; elsewhere so does the line, for grep.
+func folded(w io.Writer, line string) string {
+	f, ok := w.(*os.File)
+	if !ok || tui.WidthOf(f) == 0 {
+		return line
+	}
+	width, used := tui.WidthOf(f), 0
+	var b strings.Builder
+	for i, word := range strings.Split(line, " ") {
+		n := ansi.StringWidth(word)
+		switch {
+		case i == 0:
+		case used+1+n > width:
+			b.WriteString("\n  ")
+			used = 2
+		default:
+			b.WriteByte(' ')
+			used++
+		}
+		b.WriteString(word)
+		used += n
+	}
+	return b.String()
 }
 
 // hintsOf are the hints that a command gave, else those of the one map from errors to advice.
