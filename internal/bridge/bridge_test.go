@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 Servers in the field go on using sampling.
+
 package bridge_test
 
 import (
@@ -301,7 +303,7 @@ func TestServersThatMisbehave(t *testing.T) {
 			w.Header().Set("Content-Type", "text/html")
 			io.WriteString(w, "<html>\x1b[2J")
 		}, `the server answers with HTTP 200"`},
-		{"an error of a gateway", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no upstream", 502) }, `the server answers with HTTP 502: no upstream`},
+		{"an error of a gateway", func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no upstream", http.StatusBadGateway) }, `the server answers with HTTP 502: no upstream`},
 		{"a stream without an answer", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/event-stream")
 			io.WriteString(w, ": nothing\n\n")
@@ -316,7 +318,7 @@ func TestServersThatMisbehave(t *testing.T) {
 		}, `the answer is larger than the bridge takes`},
 		{"an error without an id", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(400)
+			w.WriteHeader(http.StatusBadRequest)
 			io.WriteString(w, `{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"no"}}`)
 		}, `{"error":{"code":-32600,"message":"no"},"id":1,"jsonrpc":"2.0"}`},
 		{"a stream that breaks off is taken up", func(w http.ResponseWriter, r *http.Request) {

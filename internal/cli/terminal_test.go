@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 Servers in the field go on using sampling.
+
 package cli_test
 
 import (

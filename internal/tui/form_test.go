@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -186,4 +187,25 @@ func trimmed(text string) string {
 		lines[i] = strings.TrimRight(lines[i], " ")
 	}
 	return strings.Join(lines, "\n")
+}
+
+// TestBarsAreHeld off the terminal while something else has it, and come back.
+func TestBarsAreHeld(t *testing.T) {
+	var out bytes.Buffer
+	b := NewBars(&out, Options{Terminal: true, Width: 80})
+	bar := b.Start("reverse_tool")
+	b.Hold(func() {
+		if b.program != nil {
+			t.Error("the bars are drawn while they are held")
+		}
+		b.Start("second").Done(nil)
+	})
+	if b.program == nil {
+		t.Error("the bars do not come back")
+	}
+	bar.Done(nil)
+	b.Wait()
+	if got := out.String(); !strings.Contains(got, "second") {
+		t.Errorf("a bar that began meanwhile is not drawn: %q", got)
+	}
 }
