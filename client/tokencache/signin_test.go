@@ -37,7 +37,7 @@ func TestOneSignsInAndTheOthersSayWhere(t *testing.T) {
 	prompt := <-shown
 	two := open(t, dir)
 	two.Waiting = func(p tokencache.Pending) { told <- p }
-	sign(1, two, w.device(devidp.UserUser))
+	sign(1, two, w.browser(devidp.UserUser))
 	if p := <-told; p.URL != prompt.VerificationURI || p.UserCode != prompt.UserCode || !p.Expires.Equal(prompt.Expires) {
 		t.Errorf("told %+v", p)
 	}
@@ -67,7 +67,7 @@ func TestWhoeverWaitsGoesOnWhenTheOtherGivesUp(t *testing.T) {
 	})
 	<-shown
 	both.Go(func() {
-		source, err := two.SignIn(w.device(devidp.UserUser), tokencache.Use{}).SignIn(t.Context(), w.request(server))
+		source, err := two.SignIn(w.browser(devidp.UserUser), tokencache.Use{}).SignIn(t.Context(), w.request(server))
 		if err != nil {
 			t.Error(err)
 			return
@@ -110,7 +110,7 @@ func TestARefusedTokenIsRefreshedBeforeAnybodyIsAsked(t *testing.T) {
 	tokens := kept(t, c, server, tokencache.Use{})
 	r := w.request(server)
 	r.Previous, r.Refused = tokens, signin.Secret(access(t, tokens))
-	source, err := c.SignIn(w.device(devidp.UserUser), tokencache.Use{}).SignIn(t.Context(), r)
+	source, err := c.SignIn(w.browser(devidp.UserUser), tokencache.Use{}).SignIn(t.Context(), r)
 	if err != nil || w.prompts != 1 || access(t, source) == string(r.Refused) {
 		t.Errorf("%d prompts, %v", w.prompts, err)
 	}
@@ -168,7 +168,7 @@ func TestAnotherAccountThanAskedForIsAnError(t *testing.T) {
 	t.Parallel()
 	w, dir := newWorld(t, devidp.Options{}), t.TempDir()
 	var other *tokencache.AccountError
-	_, err := open(t, dir).SignIn(w.device(devidp.UserUser), tokencache.Use{Account: "admin@example.com"}).SignIn(t.Context(), w.request(server))
+	_, err := open(t, dir).SignIn(w.browser(devidp.UserUser), tokencache.Use{Account: "admin@example.com"}).SignIn(t.Context(), w.request(server))
 	if !errors.As(err, &other) {
 		t.Errorf("error %v", err)
 	}

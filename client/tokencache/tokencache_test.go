@@ -28,7 +28,7 @@ func TestASignInIsThereForTheNextProcess(t *testing.T) {
 			t.Error("the next process gives another token")
 		}
 		// Nobody is asked when the server wants a token, either.
-		source, err := c.SignIn(w.device(devidp.UserUser), tokencache.Use{}).SignIn(t.Context(), w.request(server))
+		source, err := c.SignIn(w.browser(devidp.UserUser), tokencache.Use{}).SignIn(t.Context(), w.request(server))
 		if err != nil || access(t, source) != access(t, first) {
 			t.Errorf("signing in again: %v", err)
 		}
@@ -84,7 +84,7 @@ func TestAttack59ASignInIsForItsServerAndIssuerAlone(t *testing.T) {
 	}
 	// C-10: the server names another issuer now. What the first one gave is not shown to it.
 	elsewhere := newWorld(t, devidp.Options{})
-	source, err := open(t, dir).SignIn(elsewhere.device(devidp.UserAdmin), tokencache.Use{}).SignIn(t.Context(), elsewhere.request(server))
+	source, err := open(t, dir).SignIn(elsewhere.browser(devidp.UserAdmin), tokencache.Use{}).SignIn(t.Context(), elsewhere.request(server))
 	if err != nil || elsewhere.prompts != 1 || source.(*signin.Tokens).State().Issuer != elsewhere.metadata.Issuer {
 		t.Errorf("%d prompts, %v", elsewhere.prompts, err)
 	}

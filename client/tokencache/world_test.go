@@ -80,10 +80,32 @@ func (w *world) device(user string, seen ...func(signin.DevicePrompt)) *signin.D
 	}}
 }
 
+// browser signs user in with a browser.
+func (w *world) browser(user string) *signin.Browser {
+	return &signin.Browser{ClientID: devidp.ClientCLI, Open: func(_ context.Context, page string) error {
+		w.mu.Lock()
+		w.prompts++
+		w.mu.Unlock()
+		go func() {
+			to, err := new(devidp.Visitor).SignIn(context.Background(), page, user)
+			if err == nil {
+				var resp *http.Response
+				if resp, err = http.Get(to.String()); err == nil {
+					resp.Body.Close()
+				}
+			}
+			if err != nil {
+				w.t.Error(err)
+			}
+		}()
+		return nil
+	}}
+}
+
 // signIn signs user in at url through c, as package client does.
 func (w *world) signIn(c *tokencache.Cache, url, user string) *signin.Tokens {
 	w.t.Helper()
-	source, err := c.SignIn(w.device(user), tokencache.Use{Anew: true}).SignIn(w.t.Context(), w.request(url))
+	source, err := c.SignIn(w.browser(user), tokencache.Use{Anew: true}).SignIn(w.t.Context(), w.request(url))
 	if err != nil {
 		w.t.Fatal(err)
 	}

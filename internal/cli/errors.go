@@ -13,6 +13,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
+	"github.com/fastmcp-auth/fastmcp-auth/advice"
+	"github.com/fastmcp-auth/fastmcp-auth/client"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/tui"
 	"github.com/fastmcp-auth/fastmcp-auth/policy"
@@ -135,7 +137,11 @@ func hintsOf(err error) []string {
 		return []string{hint}
 	}
 	a, _, _ := adviceFor(err)
-	return hints(a, serverOf(err))
+	target := serverOf(err)
+	if lacking := (*client.ScopeError)(nil); a.Next == advice.MoreScope && errors.As(err, &lacking) {
+		target += scopeFlags(lacking.Challenge.Scopes)
+	}
+	return hints(a, target)
 }
 
 func hintOf(err error) string {

@@ -64,10 +64,7 @@ func (c *caller) whoami(ctx context.Context) error {
 		v.Folder = c.kept.Dir()
 	}
 	if len(v.Missing) > 0 {
-		v.Next = "fastmcp-auth login " + c.server
-		for _, scope := range union(c.asked(s), v.Missing) {
-			v.Next += " --scope " + scope
-		}
+		v.Next = "fastmcp-auth login " + c.server + scopeFlags(union(c.asked(s), v.Missing))
 	}
 	if c.asJSON {
 		return printJSON(c.out, v)
@@ -108,8 +105,8 @@ func (c *caller) nobody() error {
 	}
 	all, _ := c.kept.SignIns()
 	for _, k := range all {
-		if k.State.Server == c.server {
-			err.hint = fmt.Sprintf("run %q to go on as an earlier account", "fastmcp-auth accounts use "+clean(k.State.Account.String()))
+		if who := typed(k.State.Account.String()); who != "" && k.State.Server == c.server {
+			err.hint = fmt.Sprintf("run %q to go on as an earlier account", "fastmcp-auth accounts use "+who)
 		}
 	}
 	return err

@@ -48,12 +48,16 @@ const worlds key = "worlds"
 //	idp WHAT [ARG…]              up, down, disable USER, enable USER, revoke USER, lifetime DURATION, blockdevice
 //	counts KIND N                the provider had N requests of this kind since the last counts or world
 //	signin USER CODE ARG…        run fastmcp-auth as exits does, while USER enters every code that it shows; - enters none
+//	pasting USER CODE ARG…       run fastmcp-auth while USER opens the page it shows elsewhere, and pastes the address it ends at
+//	together USER ARG…           run fastmcp-auth twice at once; USER signs in when the second has said where to. stderr is the
+//	                             second's
 //	scrub                        write stdout and stderr of the last command to the files out and err, without what differs
 //	                             from run to run
 //	hangingbus                   set DBUS_SESSION_BUS_ADDRESS to a bus that takes every connection and never answers
 func worldCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
-		"world": startWorld, "idp": command, "counts": counts, "signin": signIn, "scrub": scrub, "hangingbus": hangingBus,
+		"world": startWorld, "idp": command, "counts": counts, "signin": signIn, "scrub": scrub, "hangingbus": hangingBus, "pasting": pasting,
+		"together": together,
 	}
 }
 
@@ -212,9 +216,7 @@ func signIn(ts *testscript.TestScript, _ bool, args []string) {
 	user := args[0]
 	want, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	cmd := exec.Command(filepath.Join(binDir(ts), "fastmcp-auth"), args[2:]...)
-	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(scriptEnv(ts), "TRANSCRIPT="+ts.Getenv("TRANSCRIPT"))
+	cmd := program(ts, args[2:])
 	cmd.Stdout = ts.Stdout()
 	pipe, err := cmd.StderrPipe()
 	ts.Check(err)
@@ -239,6 +241,74 @@ func signIn(ts *testscript.TestScript, _ bool, args []string) {
 	if got := codeOf(ts, cmd.Wait()); got != want {
 		ts.Fatalf("fastmcp-auth %s: exit code %d, want %d", strings.Join(args[2:], " "), got, want)
 	}
+}
+
+var shownPage = regexp.MustCompile(`^ *(http\S+/authorize\?\S+)`)
+
+func pasting(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	cmd := program(ts, args[2:])
+	cmd.Stdout = ts.Stdout()
+	paste, err := cmd.StdinPipe()
+	ts.Check(err)
+	said, err := cmd.StderrPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	lines := bufio.NewScanner(said)
+	for lines.Scan() {
+		fmt.Fprintln(ts.Stderr(), lines.Text())
+		if page := shownPage.FindStringSubmatch(lines.Text()); page != nil {
+			to, err := new(devidp.Visitor).SignIn(context.Background(), page[1], args[0])
+			ts.Check(err)
+			fmt.Fprintln(paste, to)
+		}
+	}
+	if got := codeOf(ts, cmd.Wait()); got != want {
+		ts.Fatalf("fastmcp-auth %s: exit code %d, want %d", strings.Join(args[2:], " "), got, want)
+	}
+}
+
+func together(ts *testscript.TestScript, _ bool, args []string) {
+	var code string
+	run := func(hear func(line string)) (wait func()) {
+		cmd := program(ts, args[1:])
+		said, err := cmd.StderrPipe()
+		ts.Check(err)
+		ts.Check(cmd.Start())
+		heard, done := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			first := true
+			for lines := bufio.NewScanner(said); lines.Scan(); {
+				hear(lines.Text())
+				if m := shownCode.FindStringSubmatch(lines.Text()); m != nil && first {
+					code, first = m[1], false
+					close(heard)
+				}
+			}
+		}()
+		<-heard
+		return func() {
+			<-done
+			if got := codeOf(ts, cmd.Wait()); got != 0 {
+				ts.Fatalf("fastmcp-auth %s: exit code %d", strings.Join(args[1:], " "), got)
+			}
+		}
+	}
+	one := run(func(string) {})
+	two := run(func(line string) { fmt.Fprintln(ts.Stderr(), line) })
+	ts.Check(here(ts).provider.ApproveDevice(code, args[0]))
+	one()
+	two()
+}
+
+// program is the program, as the script runs it.
+func program(ts *testscript.TestScript, args []string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(binDir(ts), "fastmcp-auth"), args...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = append(scriptEnv(ts), "TRANSCRIPT="+ts.Getenv("TRANSCRIPT"))
+	return cmd
 }
 
 // scriptEnv is the environment of the script, as exec hands it on.
