@@ -13,36 +13,29 @@ import (
 	"github.com/fastmcp-auth/fastmcp-auth/internal/cli"
 )
 
-// guarded is a server behind a provider, and somebody who approves every code.
+// guarded is a server with its development provider, and somebody who approves every code.
 type guarded struct {
 	t    *testing.T
-	idp  *devidp.Running
 	url  string
 	home string
 	user string // who approves
 }
 
-func guard(t *testing.T, o devidp.Options) *guarded {
+func guard(t *testing.T, character string) *guarded {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	o.Scopes = []string{"execute", "time:read", "time:convert"}
-	idp, err := devidp.Start(ctx, "127.0.0.1:0", o)
-	if err != nil {
-		t.Fatal(err)
-	}
 	ready, done := make(chan string, 1), make(chan int, 1)
 	go func() {
-		done <- cli.Main(ctx, []string{"serve", "--addr", "127.0.0.1:0", "--reverse-duration", "0s",
-			"--provider-kind", "dev", "--provider-issuer", idp.Issuer()}, nil, readyLine(ready), os.Stderr)
+		done <- cli.Main(ctx, []string{"serve", "--addr", "127.0.0.1:0", "--reverse-duration", "0s", "--idp-addr", "127.0.0.1:0",
+			"--idp-character", character}, nil, readyLine(ready), os.Stderr)
 	}()
 	t.Cleanup(func() {
 		stop()
 		if code := <-done; code != 0 {
 			t.Errorf("serve ends with %d", code)
 		}
-		idp.Wait()
 	})
-	return &guarded{t: t, idp: idp, url: <-ready, home: t.TempDir(), user: devidp.UserAdmin}
+	return &guarded{t: t, url: <-ready, home: t.TempDir(), user: devidp.UserAdmin}
 }
 
 // run runs a command and approves each code that it shows. It returns the exit code and how many codes there were.
@@ -62,11 +55,15 @@ func (p *guarded) run(args ...string) (stdout, stderr string, code, codes int) {
 		p.t.Fatal(err)
 	}
 	var said strings.Builder
+	page := ""
 	for lines := bufio.NewScanner(screen); lines.Scan(); {
 		said.WriteString(lines.Text() + "\n")
+		if at, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), "open "); ok {
+			page = strings.TrimSpace(at)
+		}
 		if userCode, ok := strings.CutPrefix(strings.TrimSpace(lines.Text()), "enter "); ok {
 			codes++
-			if err := p.idp.ApproveDevice(userCode, p.user); err != nil {
+			if err := new(devidp.Visitor).ApproveDevice(p.t.Context(), page, userCode, p.user); err != nil {
 				p.t.Error(err)
 			}
 		}
@@ -86,8 +83,15 @@ func (p *guarded) want(code, codes int, stdout, stderr string, args ...string) {
 
 // TestCallSignsIn once: the first command asks, those after it are silent, several calls and processes too.
 func TestCallSignsIn(t *testing.T) {
-	t.Parallel()
-	p := guard(t, devidp.Options{})
+	for _, character := range []string{"standard", "entra"} {
+		t.Run(character, func(t *testing.T) {
+			t.Parallel()
+			callSignsIn(guard(t, character))
+		})
+	}
+}
+
+func callSignsIn(p *guarded) {
 	p.want(4, 0, "", `error: client: `+p.url+` asks to sign in`, "call", "reverse_tool", "query=abc", "--no-input")
 	p.want(0, 1, `"reversed_query": "cba"`, "Signed in.", "call", "reverse_tool", "query=abc")
 	p.want(0, 0, `"reversed_query":"cba"`, "", "call", "reverse_tool", "query=abc", "--json", "--no-input")
@@ -100,7 +104,7 @@ func TestCallSignsIn(t *testing.T) {
 // TestCallAsksForMoreScope when a tool needs it (C-20): once, with what was granted before kept.
 func TestCallAsksForMoreScope(t *testing.T) {
 	t.Parallel()
-	p := guard(t, devidp.Options{})
+	p := guard(t, "standard")
 	p.want(0, 1, "", "Signed in", "login", "--client-scopes", "time:read")
 	p.want(0, 0, "Asia/Tokyo", "", "call", "get_current_time", "timezone=Asia/Tokyo", "--no-input")
 	p.want(4, 0, "", "execute", "call", "reverse_tool", "query=abc", "--no-input")
@@ -112,7 +116,7 @@ func TestCallAsksForMoreScope(t *testing.T) {
 // TestCallIsNotForEverybody ends with 4 where the person may not have the scope that the tool needs.
 func TestCallIsNotForEverybody(t *testing.T) {
 	t.Parallel()
-	p := guard(t, devidp.Options{})
+	p := guard(t, "standard")
 	p.user = devidp.UserReader
 	p.want(0, 1, "", "Signed in", "login", "--client-scopes", "time:read")
 	out, said, code, _ := p.run("call", "reverse_tool", "query=abc", "--json")
