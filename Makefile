@@ -8,6 +8,7 @@ CHROMIUM    := $(shell command -v chromium)
 REDIS       := $(shell command -v redis-server)
 SYSTEMD     := $(shell command -v systemd-analyze)
 PROMTOOL    := $(shell command -v promtool)
+KEYRING     := $(and $(shell command -v dbus-run-session),$(shell command -v gnome-keyring-daemon))
 FUZZ        := .
 FUZZTIME    := 10m
 export CGO_ENABLED ?= 1
@@ -40,6 +41,9 @@ test: ## run every test with the race detector, against real parties too
 	  if [ "$$CI" = true ]; then exit 1; fi; fi
 	@if [ -z "$(SYSTEMD)" ]; then \
 	  echo "left out: the systemd unit (deploy/systemd/), because systemd-analyze is missing. Install systemd to check it."; \
+	  if [ "$$CI" = true ]; then exit 1; fi; fi
+	@if [ -z "$(KEYRING)" ]; then \
+	  echo "left out: a real keyring (client/tokencache/), because dbus-run-session or gnome-keyring-daemon is missing. Install GNOME Keyring to run it."; \
 	  if [ "$$CI" = true ]; then exit 1; fi; fi
 	@if [ -z "$(PROMTOOL)" ]; then \
 	  echo "left out: the alert rules (deploy/prometheus/), because promtool is missing. Install Prometheus to check them."; \

@@ -65,21 +65,6 @@ func (w *world) request(url string) *signin.Request {
 	}
 }
 
-// device signs user in as soon as the code is shown, and calls seen before that.
-func (w *world) device(user string, seen ...func(signin.DevicePrompt)) *signin.Device {
-	return &signin.Device{ClientID: devidp.ClientCLI, Prompt: func(p signin.DevicePrompt) {
-		w.mu.Lock()
-		w.prompts++
-		w.mu.Unlock()
-		for _, f := range seen {
-			f(p)
-		}
-		if err := w.provider.ApproveDevice(p.UserCode, user); err != nil {
-			w.t.Error(err)
-		}
-	}}
-}
-
 // browser signs user in with a browser.
 func (w *world) browser(user string) *signin.Browser {
 	return &signin.Browser{ClientID: devidp.ClientCLI, Open: func(_ context.Context, page string) error {
