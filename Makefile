@@ -5,6 +5,7 @@ BINARY      := bin/fastmcp-auth
 NPM         := $(shell command -v npm)
 MVN         := $(and $(or $(JAVA_HOME),$(shell command -v java)),$(shell command -v mvn))
 CHROMIUM    := $(shell command -v chromium)
+PYTHON      := $(shell command -v python3)
 REDIS       := $(shell command -v redis-server)
 SYSTEMD     := $(shell command -v systemd-analyze)
 PROMTOOL    := $(shell command -v promtool)
@@ -35,6 +36,9 @@ test: ## run every test with the race detector, against real parties too
 	  if [ "$$CI" = true ]; then exit 1; fi; fi
 	@if [ -z "$(CHROMIUM)" ]; then \
 	  echo "left out: what a real browser does (interop/keycloak/), because chromium is missing. Install Chromium to run it."; \
+	  if [ "$$CI" = true ]; then exit 1; fi; fi
+	@if [ -z "$(PYTHON)" ]; then \
+	  echo "left out: the fuzzer of the REST API (interop/rest/), because python3 is missing. Install Python 3.11 or newer to run it."; \
 	  if [ "$$CI" = true ]; then exit 1; fi; fi
 	@if [ -z "$(REDIS)" ]; then \
 	  echo "left out: Redis (store/redis/), because redis-server is missing. Install Redis to run it."; \

@@ -255,7 +255,7 @@ func TestTheDocumentSaysWhatThereIs(t *testing.T) {
 		}
 	}
 	slices.Sort(ids)
-	want := "answer-call begin-call call-convert_time call-get_current_time call-random_number_tool call-reverse_tool cancel-call follow-call get-call get-me get-tool list-calls list-resources list-tools read-resource reverse"
+	want := "answer-call begin-call call-convert_time call-get_current_time call-random_number_tool call-reverse_tool call-tool cancel-call follow-call get-call get-convert_time get-get_current_time get-me get-random_number_tool get-reverse_tool get-tool list-calls list-resources list-tools read-resource reverse"
 	if got := strings.Join(ids, " "); got != want || doc.OpenAPI != "3.1.0" || doc.Info.Version != "1.2.3" {
 		t.Errorf("operations %s of %s", got, doc.Info.Version)
 	}

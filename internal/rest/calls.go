@@ -26,13 +26,10 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var want wanted
-	if err := into(data, &want); err != nil {
+	if err := into(data, &want, "tool"); err != nil {
 		return err
 	}
-	switch {
-	case want.Tool == "":
-		return invalid("tool", "is missing")
-	case len(want.Arguments) > 0 && want.Arguments[0] != '{':
+	if len(want.Arguments) > 0 && want.Arguments[0] != '{' {
 		return invalid("arguments", "is not an object")
 	}
 	keys := r.Header.Values("Idempotency-Key")
@@ -95,7 +92,7 @@ func (h *Handler) input(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var given answers
-	if err := into(data, &given); err != nil {
+	if err := into(data, &given, "input_responses"); err != nil {
 		return err
 	}
 	if err := h.o.Calls.Answer(r.Context(), r.PathValue("id"), given.InputResponses, h.o.RequestID(r)); err != nil {

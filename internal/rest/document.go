@@ -66,6 +66,8 @@ func (h *Handler) openAPI() (members, error) {
 	}
 	for _, t := range h.o.Box.AllTools() {
 		add(toolOperation(t))
+		add(operation{method: "GET", path: Base + "/tools/" + t.Name, id: "get-" + t.Name, tag: "tools", summary: "Describe " + orElse(t.Title, t.Name),
+			answers: map[int]response{200: {about: "The tool.", schema: tool{}}, 304: {about: "The caller has it."}}, problems: []int{404}})
 	}
 	if d.err != nil {
 		return nil, d.err

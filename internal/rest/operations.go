@@ -53,7 +53,10 @@ func (h *Handler) operations() []operation {
 		{method: "GET", path: Base + "/tools/{name}", handle: h.tool, id: "get-tool", tag: "tools", summary: "Describe one tool",
 			parameters: []parameter{{name: "name", in: "path", about: "The tool's name.", required: true, schema: text}, tagged},
 			answers:    map[int]response{200: {about: "The tool.", schema: tool{}}, 304: unchanged}, problems: []int{404}},
-		{method: "POST", path: Base + "/tools/{name}", handle: h.callTool}, // one operation for each tool, see document.go
+		{method: "POST", path: Base + "/tools/{name}", handle: h.callTool, id: "call-tool", tag: "tools", summary: "Call any tool and wait for its result",
+			details:    "Each tool has an operation of its own, typed by its schemas; this one is for programs that choose tools by name.",
+			parameters: []parameter{{name: "name", in: "path", about: "The tool's name.", required: true, schema: text}}, body: object,
+			answers: map[int]response{200: {about: "What the tool returned.", schema: object}}, problems: []int{404, 409, 413, 415, 422, 502, 504}},
 		{method: "POST", path: Base + "/calls", handle: h.begin, id: "begin-call", tag: "calls", summary: "Begin a call that may take long",
 			details:    "The call goes on when the connection ends. Its events can be followed from anywhere, by its caller alone.",
 			parameters: []parameter{{name: "Idempotency-Key", in: "header", about: "A text of the caller's: a second request with it gets the first one's call.", schema: map[string]any{"type": "string", "minLength": 1, "maxLength": maxKey}}},

@@ -9,7 +9,7 @@ import (
 
 // reversible is what POST /reverse takes.
 type reversible struct {
-	InputString *string `json:"input_string"`
+	InputString string `json:"input_string"`
 }
 
 // reversed is what POST /reverse answers.
@@ -24,13 +24,10 @@ func (h *Handler) reverse(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var in reversible
-	if err := into(data, &in); err != nil {
+	if err := into(data, &in, "input_string"); err != nil {
 		return err
 	}
-	if in.InputString == nil {
-		return invalid("input_string", "is missing")
-	}
-	arguments, err := json.Marshal(map[string]string{"query": *in.InputString})
+	arguments, err := json.Marshal(map[string]string{"query": in.InputString})
 	if err != nil {
 		return err
 	}

@@ -40,11 +40,16 @@ func (h *Handler) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 }
 
 // into decodes a body that [Handler.body] has read into a struct. Names are exact, and others than the struct's refused:
-// encoding/json would take a name that differs by case for the same.
-func into(data []byte, to any) error {
+// encoding/json would take a name that differs by case for the same. required names must be there, and not null.
+func into(data []byte, to any, required ...string) error {
 	var given map[string]json.RawMessage
 	if err := json.Unmarshal(data, &given); err != nil {
 		return err
+	}
+	for _, name := range required {
+		if value := given[name]; len(value) == 0 || string(value) == "null" {
+			return invalid(name, "is missing")
+		}
 	}
 	known := reflect.TypeOf(to).Elem()
 	for i := range known.NumField() {
