@@ -14,15 +14,23 @@ FUZZ        := .
 FUZZTIME    := 10m
 export CGO_ENABLED ?= 1
 
-.PHONY: help demo test check bench soak build fuzz
+.PHONY: help web demo test check bench soak build fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+web: ## build the console into web/dist, from where go build takes it (needs npm)
+	@cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
+
 build: ## build bin/fastmcp-auth
 	go build -trimpath -ldflags "-s -w" -o $(BINARY) ./cmd/fastmcp-auth
 
-demo: ## sign in, call a protected tool with live progress, see two refusals (ARGS="--once --yes" ends by itself)
+# The console is built when it is missing or its sources have changed; without npm the rest works all the same.
+web/dist/index.html: $(shell git ls-files web ':!web/*.go' ':!web/dist' 2>/dev/null)
+	@if [ -n "$(NPM)" ]; then $(MAKE) --no-print-directory web; else \
+	  echo "left out: the web console, because npm is missing. Install Node.js and npm to have it."; fi
+
+demo: web/dist/index.html ## sign in, call a protected tool with live progress, see two refusals (ARGS="--once --yes" ends by itself)
 	@echo "building $(BINARY), a minute the first time"
 	@go build -o $(BINARY) ./cmd/fastmcp-auth
 	@$(BINARY) demo $(ARGS)

@@ -1,0 +1,21 @@
+// What was being filled in when the person had to leave for the provider, so that they come back to it. It stays in this
+// tab and is forgotten once it was taken up.
+const key = (tool: string) => `fastmcp-auth draft ${tool}`
+
+export function keepDraft(tool: string, draft: unknown): void {
+  try {
+    sessionStorage.setItem(key(tool), JSON.stringify(draft))
+  } catch {
+    // Then the form will be empty.
+  }
+}
+
+export function takeDraft<T>(tool: string): T | undefined {
+  try {
+    const kept = sessionStorage.getItem(key(tool))
+    sessionStorage.removeItem(key(tool))
+    return kept === null ? undefined : (JSON.parse(kept) as T)
+  } catch {
+    return undefined
+  }
+}
