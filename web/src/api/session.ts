@@ -1,7 +1,7 @@
 // Who is signed in. The browser holds a cookie that no script can read; signing in and out is the server's work.
-import { useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query'
-import { useEffect } from 'react'
-import { ask, proveBy, whenSignedOut } from './http'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useEffect, useRef } from 'react'
+import { ask, Problem, proveBy, whenSignedOut } from './http'
 import { follow } from './stream'
 import { hear, holding, tell } from './tabs'
 import type { Session } from './wire'
@@ -9,17 +9,30 @@ import type { Session } from './wire'
 export const sessionKey = ['session'] as const
 
 async function fetchSession(): Promise<Session> {
-  const session = await ask<Session>('/console/session')
-  proveBy(session.csrf)
-  return session
+  try {
+    const session = await ask<Session>('/console/session')
+    proveBy(session.csrf)
+    return session
+  } catch (cause) {
+    // A server that has people sign in, but no client of the provider's for this console to sign in as.
+    if (cause instanceof Problem && cause.document.status === 404) return { signed_in: false, mode: 'unset' }
+    throw cause
+  }
 }
 
 export const useSession = () => useQuery({ queryKey: sessionKey, queryFn: fetchSession, staleTime: 60_000, refetchOnWindowFocus: true })
 
-/** Forgets what the last person could see, and asks who is here now. */
-export function lookAgain(client: QueryClient): void {
-  client.removeQueries({ predicate: (query) => query.queryKey[0] !== 'session' })
-  void client.invalidateQueries({ queryKey: sessionKey })
+/** Forgets what the last person could see, as soon as it is another or nobody. The other tabs hear of it too. */
+export function useOnePersonAtATime(session: Session | undefined): void {
+  const client = useQueryClient()
+  const who = session === undefined ? undefined : session.signed_in ? `${session.identity?.issuer} ${session.identity?.subject}` : ''
+  const last = useRef<string>(undefined)
+  useEffect(() => {
+    if (who === undefined || who === last.current) return
+    if (last.current !== undefined) client.removeQueries({ predicate: (query) => query.queryKey[0] !== 'session' })
+    last.current = who
+    tell({ about: 'session' })
+  }, [client, who])
 }
 
 /** Hears from the server, and from other tabs, that the session has ended or changed. One tab listens for all. */

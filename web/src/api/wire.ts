@@ -78,7 +78,7 @@ export type Identity = {
 
 export type Session = {
   signed_in: boolean
-  mode: 'sign-in' | 'open'
+  mode: 'sign-in' | 'open' | 'unset'
   csrf?: string
   identity?: Identity
   claims?: JsonObject

@@ -32,7 +32,7 @@ function Somebody({ session }: { session: Session }) {
   const leave = (everywhere: boolean) => signOut(everywhere).catch(setTrouble)
   const account = who?.object_id || who?.subject || ''
   return (
-    <Page title="Who am I" lead={`As ${session.provider?.name || session.provider?.issuer || 'the provider'} says, and as every tool sees you.`}>
+    <Page title="Who am I" lead="As the provider says, and as every tool sees you.">
       <div className="panel">
         <dl className="structure">
           <Row name="Name">{who?.name}</Row>

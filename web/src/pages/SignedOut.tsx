@@ -1,5 +1,5 @@
 // What this is, and one button.
-import { Alert, Anchor, Button, Text, Title } from '@mantine/core'
+import { Alert, Anchor, Button, Code, Text, Title } from '@mantine/core'
 import { useEffect } from 'react'
 import { signInAt } from '../api/session'
 import type { Session } from '../api/wire'
@@ -8,11 +8,12 @@ import mark from '../shell/mark.svg'
 import { useHere } from '../shell/route'
 import { refusalOf } from './refusal'
 
-export function SignedOut({ session }: { session: Session }) {
+export function SignedOut({ session, ended }: { session: Session; ended: boolean }) {
   const here = useHere()
+  const provider = session.provider ? (providers[session.provider.name] ?? hostOf(session.provider.issuer)) : undefined
   const refusal = refusalOf(here.searchParams)
   const back = new URL(here)
-  for (const name of ['error', 'error_description', 'request_id', 'advice']) back.searchParams.delete(name)
+  for (const name of ['sign_in_error', 'signed_out']) back.searchParams.delete(name)
   useEffect(() => {
     document.title = 'Sign in · fastmcp-auth'
   }, [])
@@ -30,13 +31,26 @@ export function SignedOut({ session }: { session: Session }) {
             {refusal.advice ? <Text size="sm" mt={6}>{refusal.advice}</Text> : null}
           </Alert>
         ) : null}
-        <div>
+        {!refusal && here.searchParams.has('signed_out') ? <Text role="status">You are signed out.</Text> : null}
+        {!refusal && ended ? (
+          <Alert color="yellow" variant="light" role="alert" title="Your session has ended">
+            <Text size="sm">You were not here for a while, or signed out elsewhere. Calls that run go on, and what you filled in is kept in this tab.</Text>
+          </Alert>
+        ) : null}
+        {session.mode === 'unset' ? (
+          <Alert color="yellow" variant="light" title="Nobody can sign in to this console yet">
+            <Text size="sm">
+              It needs a client at the identity provider to sign in as: whoever runs this server sets <Code>console.client_id</Code>. Other clients sign in by themselves at <Code>{location.origin}/mcp</Code>.
+            </Text>
+          </Alert>
+        ) : null}
+        <div hidden={session.mode === 'unset'}>
           <Button component="a" href={signInAt(back.pathname + back.search)} size="md" leftSection={<LockIcon />}>
-            Sign in{session.provider?.name ? ` with ${session.provider.name}` : ''}
+            Sign in{provider ? ` with ${provider}` : ''}
           </Button>
         </div>
         <ul>
-          <li>Your password stays with {session.provider?.name ?? 'your identity provider'}; this server never sees it.</li>
+          <li>Your password stays with {provider ?? 'your identity provider'}; this server never sees it.</li>
           <li>This browser gets a cookie that no script can read, and no token.</li>
         </ul>
         <nav aria-label="Without signing in">
@@ -45,4 +59,15 @@ export function SignedOut({ session }: { session: Session }) {
       </main>
     </div>
   )
+}
+
+// The names that people know the providers by.
+export const providers: Record<string, string> = { entra: 'Microsoft', google: 'Google', okta: 'Okta', auth0: 'Auth0', keycloak: 'Keycloak', dev: 'the development provider' }
+
+function hostOf(issuer: string): string | undefined {
+  try {
+    return new URL(issuer).host
+  } catch {
+    return undefined
+  }
 }

@@ -1,7 +1,7 @@
 // The frame around every page, and which page it is.
 import { Button, Loader } from '@mantine/core'
-import { lazy, Suspense, useEffect, useState } from 'react'
-import { signOut, useSession, useSessionNews } from '../api/session'
+import { lazy, Suspense, useEffect, useRef, useState } from 'react'
+import { signOut, useOnePersonAtATime, useSession, useSessionNews } from '../api/session'
 import { useCallNews } from '../calls/calls'
 import { SignedOut } from '../pages/SignedOut'
 import { Tools } from '../pages/Tools'
@@ -34,7 +34,10 @@ export function App() {
   const session = useSession()
   const { motion, plain } = usePreferences()
   const inside = session.data !== undefined && (session.data.signed_in || session.data.mode === 'open')
-  useSessionNews(session.data?.mode === 'sign-in')
+  const wasIn = useRef(false)
+  if (session.data?.signed_in) wasIn.current = true
+  useSessionNews(session.data?.signed_in === true)
+  useOnePersonAtATime(session.data)
   useCallNews()
   useEffect(() => {
     document.documentElement.toggleAttribute('data-less-motion', motion === 'less' || plain)
@@ -42,7 +45,7 @@ export function App() {
   }, [motion, plain])
   if (session.isPending) return <Waiting />
   if (!session.data) return <main id="main" className="narrow"><Trouble error={session.error} title="The console cannot start" again={() => void session.refetch()} /></main>
-  if (!inside) return <SignedOut session={session.data} />
+  if (!inside) return <SignedOut session={session.data} ended={wasIn.current} />
   return <Inside session={session.data} />
 }
 
