@@ -55,3 +55,13 @@ func (s *Clients) Forget(issuer string) error {
 	}
 	return err
 }
+
+// ForgetAll removes every registration.
+func (s *Clients) ForgetAll() error {
+	v := s.cache.open()
+	names, err := v.names(kindClient)
+	for _, name := range names {
+		err = errors.Join(err, v.remove(name))
+	}
+	return err
+}

@@ -32,7 +32,17 @@ func TestC10RegistrationsAreKeptByIssuer(t *testing.T) {
 			t.Errorf("%s holds the secret in clear", name)
 		}
 	}
+	two := r
+	two.Issuer = "https://two.example"
+	must(t, open(t, dir).Clients().Remember(two))
 	must(t, open(t, dir).Clients().Forget(r.Issuer))
+	if _, known := open(t, dir).Clients().Registered(two.Issuer); !known {
+		t.Error("one was forgotten, and the other is gone")
+	}
+	must(t, open(t, dir).Clients().ForgetAll())
+	if _, known := open(t, dir).Clients().Registered(two.Issuer); known {
+		t.Error("all were forgotten, and one is still known")
+	}
 	if _, known := open(t, dir).Clients().Registered(r.Issuer); known {
 		t.Error("forgotten, and still known")
 	}

@@ -28,7 +28,7 @@ func logoutCommand(s streams) *cobra.Command {
 		Args:    usageArgs(cobra.MaximumNArgs(1)),
 	}
 	l.flags(cmd)
-	cmd.Flags().BoolVar(&l.all, "all", false, "End every sign-in that is kept on this machine.")
+	cmd.Flags().BoolVar(&l.all, "all", false, "End every sign-in that is kept on this machine, and forget where this program has registered itself.")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if l.all && len(args) > 0 {
 			return &usageError{errors.New("--all ends every sign-in; leave the server out"), cmd.CommandPath()}
@@ -71,6 +71,11 @@ func (l *logout) run(ctx context.Context) error {
 		results = append(results, r)
 		if !l.asJSON {
 			l.tell(r)
+		}
+	}
+	if l.all {
+		if err := l.kept.Clients().ForgetAll(); err != nil {
+			return err
 		}
 	}
 	if l.asJSON {

@@ -209,6 +209,31 @@ func (asksNobody) SignIn(_ context.Context, r *signin.Request) (oauth2.TokenSour
 	return nil, &client.UnauthorizedError{Server: r.Server, Challenge: r.Challenge, Refused: r.Refused != ""}
 }
 
+// registered registers anew, once, where the authorization server no longer knows the program.
+type registered struct {
+	inner   tokencache.Flow
+	clients interface {
+		Registered(issuer string) (signin.Registered, bool)
+		Forget(issuer string) error
+	}
+}
+
+func (g *registered) SignIn(ctx context.Context, r *signin.Request) (oauth2.TokenSource, error) {
+	issuer := r.Authorization.Issuer
+	before, _ := g.clients.Registered(issuer)
+	source, err := g.inner.SignIn(ctx, r)
+	refused := (*signin.Error)(nil)
+	if before.ID == "" || !errors.As(err, &refused) || refused.Code != oauth.CodeInvalidClient {
+		return source, err
+	}
+	if now, _ := g.clients.Registered(issuer); now.ID == before.ID {
+		if err := g.clients.Forget(issuer); err != nil {
+			return nil, err
+		}
+	}
+	return g.inner.SignIn(ctx, r)
+}
+
 // patient asks for another code when one runs out, a few times.
 type patient struct {
 	inner tokencache.Flow

@@ -38,3 +38,42 @@ func TestACodeThatRunsOutIsFollowedByThreeMore(t *testing.T) {
 		})
 	}
 }
+
+// registry knows one client, until it is forgotten.
+type registry struct{ known string }
+
+func (r *registry) Registered(string) (signin.Registered, bool) {
+	return signin.Registered{ID: r.known}, r.known != ""
+}
+
+func (r *registry) Forget(string) error { r.known = ""; return nil }
+
+func TestAProgramThatIsNoLongerKnownRegistersAnewOnce(t *testing.T) {
+	unknown := &signin.Error{Issuer: "https://idp.example", Code: "invalid_client"}
+	for _, row := range []struct {
+		name  string
+		known string
+		ends  []error
+		tries int
+		want  error
+	}{
+		{"it is forgotten, and registers", "old", []error{unknown, nil}, 2, nil},
+		{"the second is refused, too", "old", []error{unknown, unknown}, 2, unknown},
+		{"it had registered just now", "", []error{unknown}, 1, unknown},
+		{"the person says no", "old", []error{signin.ErrDeclined}, 1, signin.ErrDeclined},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			tries, clients := 0, &registry{row.known}
+			g := &registered{flowFunc(func(context.Context, *signin.Request) (oauth2.TokenSource, error) {
+				tries++
+				if tries == 2 && clients.known != "" {
+					t.Error("the old registration is used again")
+				}
+				return nil, row.ends[tries-1]
+			}), clients}
+			if _, err := g.SignIn(t.Context(), &signin.Request{}); !errors.Is(err, row.want) || tries != row.tries {
+				t.Errorf("%d tries, error %v", tries, err)
+			}
+		})
+	}
+}
