@@ -53,6 +53,8 @@ var plan = map[string][]string{
 	"internal/arguments":     {"internal/nearest"},
 	"internal/bridge":        {},
 	"internal/editors":       {},
+	"agent":                  {},
+	"agent/mcptools":         {"agent", "client"},
 	"client":                 {"client/signin", "oauth"},
 	"client/signin":          {"client/signin/dpop", "idp", "oauth"},
 	"client/signin/dpop":     {},
@@ -88,7 +90,7 @@ var fences = map[string][]string{
 	"github.com/zalando/":    {"client/tokencache"},
 	"rsc.io/qr":              {"internal/tui"},
 	"github.com/gofrs/":      {"client/tokencache"},
-	"github.com/modelcontextprotocol/": {"bearer", "client", "internal/toolbox", "internal/tools", "internal/mcpserver", "internal/calls", "internal/rest",
+	"github.com/modelcontextprotocol/": {"bearer", "client", "agent/mcptools", "internal/toolbox", "internal/tools", "internal/mcpserver", "internal/calls", "internal/rest",
 		"bench", "conformance/client", "conformance/server", "examples/official-sdk"},
 }
 
