@@ -153,9 +153,8 @@ type door struct {
 	self *httptest.Server
 	as   *httptest.Server
 
-	mu    sync.Mutex
-	good  string
-	calls atomic.Int64 // of tools/call that were let in
+	mu   sync.Mutex
+	good string
 }
 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
