@@ -1,0 +1,169 @@
+// Package openai asks language models that speak OpenAI's chat completions: OpenAI, Azure OpenAI, and whoever else answers
+// as they do, such as Ollama and vLLM.
+//
+// It keeps no conversation and runs no tools: it is an agent.Model. A key goes to the configured address alone, and over
+// plain http only to this machine.
+//
+//	who is asked, and with which key     openai.go
+//	one answer, piece by piece           stream.go
+//	what an error means                  fault.go
+//	models on this machine               local.go
+package openai
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/sashabaranov/go-openai"
+	"golang.org/x/oauth2"
+)
+
+const (
+	// DefaultURL is where OpenAI answers.
+	DefaultURL = "https://api.openai.com/v1"
+	// DefaultAzureVersion is the version of Azure's interface that is asked for where nobody says another.
+	DefaultAzureVersion = "2024-10-21"
+
+	silence   = 2 * time.Minute // of a model, before the first byte and between two
+	maxError  = 64 << 10        // bytes of an answer that is an error
+	maxAnswer = 32 << 20
+)
+
+// Config says who is asked. Model is needed.
+type Config struct {
+	// URL is the base of the interface, such as "https://api.openai.com/v1"; empty means OpenAI's.
+	URL string
+	// Model is the model's name; at Azure that of the deployment.
+	Model string
+	// Key proves who asks; empty sends none, as servers on this machine want it.
+	Key string
+	// Token gives a token in place of a key, such as one of Entra ID for Azure; nil means none.
+	Token oauth2.TokenSource
+	// Azure says that URL is an Azure OpenAI resource, such as "https://name.openai.azure.com".
+	Azure bool
+	// AzureVersion is the version of its interface; empty means DefaultAzureVersion.
+	AzureVersion string
+	// HTTPClient lends its Transport; nil means http.DefaultTransport.
+	HTTPClient *http.Client
+}
+
+// Model is one model. It is safe for concurrent use.
+type Model struct {
+	name   string
+	key    string // so that it can be kept out of what is said
+	client *openai.Client
+}
+
+// New checks c. It asks nobody.
+func New(c Config) (*Model, error) {
+	if c.Model == "" {
+		return nil, errors.New("openai: Config.Model is needed")
+	}
+	if c.URL == "" {
+		c.URL = DefaultURL
+	}
+	base, err := url.Parse(c.URL)
+	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
+		return nil, errors.New("openai: Config.URL is no http or https URL without user, query and fragment")
+	}
+	if base.Scheme == "http" && !isLoopback(base.Hostname()) && (c.Key != "" || c.Token != nil) {
+		return nil, fmt.Errorf("openai: a key is not sent to %s over plain http", base.Host)
+	}
+	var oc openai.ClientConfig
+	if c.Azure {
+		oc = openai.DefaultAzureConfig(c.Key, strings.TrimSuffix(c.URL, "/"))
+		oc.APIVersion = DefaultAzureVersion
+		if c.AzureVersion != "" {
+			oc.APIVersion = c.AzureVersion
+		}
+		oc.AzureModelMapperFunc = func(model string) string { return model }
+	} else {
+		oc = openai.DefaultConfig(c.Key)
+		oc.BaseURL = strings.TrimSuffix(c.URL, "/")
+	}
+	transport := http.DefaultTransport
+	if c.HTTPClient != nil && c.HTTPClient.Transport != nil {
+		transport = c.HTTPClient.Transport
+	}
+	oc.HTTPClient = &asking{
+		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		bare:   c.Key == "", token: c.Token,
+	}
+	return &Model{name: c.Model, key: c.Key, client: openai.NewClientWithConfig(oc)}, nil
+}
+
+// Name is what the model is called.
+func (m *Model) Name() string { return m.name }
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// asking sends requests: with a token where there is one, and without an empty key; it follows no redirect, bounds what
+// comes back, and tells the request's note what the library leaves out.
+type asking struct {
+	client *http.Client
+	bare   bool
+	token  oauth2.TokenSource
+}
+
+// noted is what an answer's header says, for the one who asked.
+type noted struct {
+	status     int
+	retryAfter time.Duration
+}
+
+type noteKey struct{}
+
+func (a *asking) Do(r *http.Request) (*http.Response, error) {
+	if a.bare {
+		r.Header.Del("Authorization")
+		r.Header.Del(openai.AzureAPIKeyHeader)
+	}
+	if a.token != nil {
+		token, err := a.token.Token()
+		if err != nil {
+			return nil, err
+		}
+		token.SetAuthHeader(r)
+	}
+	res, err := a.client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	if n, ok := r.Context().Value(noteKey{}).(*noted); ok {
+		n.status, n.retryAfter = res.StatusCode, retryAfter(res.Header, time.Now())
+	}
+	if res.StatusCode/100 == 3 {
+		res.Body.Close()
+		return nil, errRedirect
+	}
+	most := int64(maxAnswer)
+	if res.StatusCode/100 != 2 {
+		most = maxError
+	}
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(res.Body, most), res.Body}
+	return res, nil
+}
+
+// impatient returns a context that ends when renew is not called for so long.
+func impatient(ctx context.Context) (_ context.Context, renew func(), stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	t := time.AfterFunc(silence, func() { cancel(errSilent) })
+	return ctx, func() { t.Reset(silence) }, func() { t.Stop(); cancel(nil) }
+}
+
+var errRedirect = errors.New("a redirect, which is not followed with a key")
+
+var errSilent = fmt.Errorf("it says nothing for %s", silence)
