@@ -27,18 +27,14 @@
 // What all that call a server have in common stands in session.go: settings and connection; signin.go and unattended.go: how
 // to sign in; stage.go: what is shown meanwhile.
 //
-// errors.go is the one place where an error becomes a line on the terminal and an exit code.
+// usage.go says how a command is called; errors.go is the one place where an error becomes a line on the terminal and an exit code.
 package cli
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"strings"
 
-	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // streams are where a command reads and writes.
@@ -65,8 +61,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.SetOut(s.out)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetErr(errOut)
-	cobra.AddTemplateFunc("described", described)
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages ", "Flags | described "))
+	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err, cmd.CommandPath()} })
 	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), healthCommand(), configCommand(s), policyCommand(s))
 	root.AddCommand(loginCommand(s), logoutCommand(s), accountsCommand(s), whoamiCommand(s), tokenCommand(s))
@@ -91,29 +86,6 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 func wantsJSON(cmd *cobra.Command) bool {
 	f := cmd.Flags().Lookup("json")
 	return f != nil && f.Value.String() == "true"
-}
-
-const helpWidth = 80 // columns
-
-// described lists flags, each with its sentence below it: there is a flag for each setting, and some names are long.
-func described(flags *pflag.FlagSet) string {
-	var b strings.Builder
-	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Hidden {
-			return
-		}
-		kind, sentence := pflag.UnquoteUsage(f)
-		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "[]" {
-			sentence += " (default " + f.DefValue + ")"
-		}
-		name := "--" + f.Name
-		if f.Shorthand != "" {
-			name = "-" + f.Shorthand + ", " + name
-		}
-		text := ansi.Wordwrap(sentence, helpWidth-8, "")
-		fmt.Fprintf(&b, "  %s\n        %s\n", strings.TrimSpace(name+" "+kind), strings.ReplaceAll(text, "\n", "\n        "))
-	})
-	return b.String()
 }
 
 // watched remembers the first write that failed: help that nobody could read is a failure too.
