@@ -10,6 +10,8 @@ REDIS       := $(shell command -v redis-server)
 SYSTEMD     := $(shell command -v systemd-analyze)
 PROMTOOL    := $(shell command -v promtool)
 KEYRING     := $(and $(shell command -v dbus-run-session),$(shell command -v gnome-keyring-daemon))
+# weight_test.go says what the program would weigh without.
+TAGS        := grpcnotrace
 FUZZ        := .
 FUZZTIME    := 10m
 export CGO_ENABLED ?= 1
@@ -23,7 +25,7 @@ web: ## build the console into web/dist, from where go build takes it (needs npm
 	@cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
 
 build: ## build bin/fastmcp-auth
-	go build -trimpath -ldflags "-s -w" -o $(BINARY) ./cmd/fastmcp-auth
+	go build -trimpath -tags $(TAGS) -ldflags "-s -w" -o $(BINARY) ./cmd/fastmcp-auth
 
 # The console is built when it is missing or its sources have changed; without npm the rest works all the same.
 web/dist/index.html: $(shell git ls-files web ':!web/*.go' ':!web/dist' 2>/dev/null)
@@ -32,7 +34,7 @@ web/dist/index.html: $(shell git ls-files web ':!web/*.go' ':!web/dist' 2>/dev/n
 
 demo: web/dist/index.html ## sign in, call a protected tool with live progress, see two refusals (ARGS="--once --yes" ends by itself)
 	@echo "building $(BINARY), a minute the first time"
-	@go build -o $(BINARY) ./cmd/fastmcp-auth
+	@go build -tags $(TAGS) -o $(BINARY) ./cmd/fastmcp-auth
 	@$(BINARY) demo $(ARGS)
 
 test: ## run every test with the race detector, against real parties too

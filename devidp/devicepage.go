@@ -22,12 +22,12 @@ func (s *Server) serveDevicePage(w http.ResponseWriter, r *http.Request) {
 	p := page{Title: "Connect a device", Action: s.devicePath()}
 	typed := form.Get("user_code")
 	if typed == "" {
-		s.show(w, http.StatusOK, "device.html", p)
+		s.show(w, http.StatusOK, devicePage, p)
 		return
 	}
 	d, err := s.waiting(typed)
 	if err != nil {
-		s.show(w, s.explain(r, &p, err), "device.html", p)
+		s.show(w, s.explain(r, &p, err), devicePage, p)
 		return
 	}
 	s.showDevice(w, r, d, nil)
@@ -38,7 +38,7 @@ func (s *Server) showDevice(w http.ResponseWriter, r *http.Request, d *device, p
 	p.Title, p.Action, p.Code = "Connect a device", s.devicePath(), d.userCode
 	p.Token = s.formToken(s.browser(w, r), "device", plainCode(d.userCode))
 	p.Cards = s.cards(r, d.tenant, d.client, d.scopes, "")
-	s.show(w, s.explain(r, &p, problem), "device.html", p)
+	s.show(w, s.explain(r, &p, problem), devicePage, p)
 }
 
 // serveDeviceChoice takes the choice made on the device page.
@@ -73,5 +73,5 @@ func (s *Server) serveDeviceChoice(w http.ResponseWriter, r *http.Request) {
 		s.failPage(w, r, refuseBlocked.of())
 		return
 	}
-	s.show(w, http.StatusOK, "notice.html", p)
+	s.show(w, http.StatusOK, noticePage, p)
 }

@@ -18,6 +18,7 @@
 //	registration        RFC 7591, client documents             register.go, cimd.go
 //	after the fact      RFC 7009, 7662, OpenID Connect         revoke.go introspect.go userinfo.go endsession.go
 //	Entra's own ways    tenants, scopes, claims, errors        entra*.go
+//	pages               what each shows, as HTML               pages.go, layout.go markup.go
 //	faults on demand    for tests                              faults.go, control.go
 package devidp
 

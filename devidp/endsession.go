@@ -82,7 +82,7 @@ func (s *Server) showSignout(w http.ResponseWriter, r *http.Request, c *client, 
 	if u, err := url.Parse(to); to != "" && err == nil {
 		p.Redirect, p.formTarget = u.Host, formSource(u)
 	}
-	s.show(w, http.StatusOK, "signout.html", p)
+	s.show(w, http.StatusOK, signoutPage, p)
 }
 
 // serveSignout takes the answer.
@@ -99,7 +99,7 @@ func (s *Server) serveSignout(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if form.Get("choice") != "yes" {
-		s.show(w, http.StatusOK, "notice.html", page{Title: "Still signed in", Heading: "You are still signed in", Lines: []string{"You can close this page."}})
+		s.show(w, http.StatusOK, noticePage, page{Title: "Still signed in", Heading: "You are still signed in", Lines: []string{"You can close this page."}})
 		return
 	}
 	s.endSession(w, r, to)
@@ -113,7 +113,7 @@ func (s *Server) endSession(w http.ResponseWriter, r *http.Request, to string) {
 	}
 	s.setCookie(w, "session", "")
 	if to == "" {
-		s.show(w, http.StatusOK, "notice.html", page{Title: "Signed out", Heading: "You are signed out", Lines: []string{"You can close this page."}})
+		s.show(w, http.StatusOK, noticePage, page{Title: "Signed out", Heading: "You are signed out", Lines: []string{"You can close this page."}})
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")

@@ -55,7 +55,7 @@ func (s *Server) serveErrorPage(w http.ResponseWriter, r *http.Request) {
 		s.failPage(w, r, refuseMissing.of("code"))
 		return
 	}
-	s.show(w, http.StatusOK, "notice.html", page{Title: "Error", Heading: fmt.Sprintf("AADSTS%d", code),
+	s.show(w, http.StatusOK, noticePage, page{Title: "Error", Heading: fmt.Sprintf("AADSTS%d", code),
 		Lines: []string{"The sentence that came with this number says what was wrong. Branch on the error, never on the number: numbers change."}})
 }
 

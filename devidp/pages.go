@@ -1,43 +1,26 @@
 package devidp
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"embed"
 	"encoding/base64"
-	"html/template"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 )
 
-//go:embed pages
-var pageFiles embed.FS
-
-var (
-	pageTemplates = template.Must(template.ParseFS(pageFiles, "pages/*.html"))
-	pageStyle     = readStyle()
-	styleHash     = hashStyle()
-)
-
-func readStyle() template.CSS {
-	css, err := pageFiles.ReadFile("pages/style.css")
-	if err != nil {
-		panic(err) // the file is part of the program
-	}
-	return template.CSS(css)
-}
+// styleHash is what a content security policy calls the style that all pages have.
+var styleHash = hashStyle()
 
 func hashStyle() string {
 	sum := sha256.Sum256([]byte(pageStyle))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// page is what the templates show.
+// page is what a layout shows.
 type page struct {
 	Title, Heading, Problem  string
-	Style                    template.CSS
 	Client, ClientID, Vouch  string
 	Scopes, Resources, Lines []string
 	Redirect                 string
@@ -58,14 +41,9 @@ type card struct {
 }
 
 // show writes a page. Nothing may frame it, no script runs on it, and its forms go here or to where they redirect.
-func (s *Server) show(w http.ResponseWriter, status int, name string, p page) {
-	p.Style = pageStyle
-	var out bytes.Buffer
-	if err := pageTemplates.ExecuteTemplate(&out, name, p); err != nil {
-		s.log.Error("page cannot be shown", "page", name, "error", err)
-		http.Error(w, "development only: the page cannot be shown", http.StatusInternalServerError)
-		return
-	}
+func (s *Server) show(w http.ResponseWriter, status int, write layout, p page) {
+	var out sheet
+	write.on(&out, &p)
 	h := w.Header()
 	forms := "'self'"
 	if p.formTarget != "" {
@@ -78,7 +56,7 @@ func (s *Server) show(w http.ResponseWriter, status int, name string, p page) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	w.Write(out.Bytes())
+	io.WriteString(w, out.b.String())
 }
 
 // showSignin shows the page on which one chooses who to be; problem says why the last choice was refused.
@@ -90,7 +68,7 @@ func (s *Server) showSignin(w http.ResponseWriter, r *http.Request, in *interact
 	}
 	p.Token = s.formToken(s.browser(w, r), "signin", in.id)
 	p.Cards = s.cards(r, in.tenant, in.client, in.scopes, in.hint)
-	s.show(w, s.explain(r, &p, problem), "signin.html", p)
+	s.show(w, s.explain(r, &p, problem), signinPage, p)
 }
 
 // formSource is where an answer that goes to u may lead, as a content security policy writes it. A program on this
@@ -202,7 +180,7 @@ func (s *Server) failPage(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusUnauthorized {
 		status = http.StatusBadRequest // a browser would ask for a password
 	}
-	s.show(w, status, "notice.html", p)
+	s.show(w, status, noticePage, p)
 }
 
 // home tells what stands where.
@@ -226,5 +204,5 @@ func (s *Server) home(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Unlock()
 	slices.SortFunc(p.Clients, func(a, b detail) int { return strings.Compare(a.Name, b.Name) })
-	s.show(w, http.StatusOK, "home.html", p)
+	s.show(w, http.StatusOK, homePage, p)
 }

@@ -3,6 +3,7 @@ package devidp_test
 import (
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -48,6 +49,23 @@ func TestRegistrationGivesAWorkingClient(t *testing.T) {
 				t.Error("the page does not tell who asks, for what, and where the answer goes")
 			}
 		})
+	}
+}
+
+func TestWhatAClientCallsItselfIsTextOnThePage(t *testing.T) {
+	p := start(t, devidp.Options{})
+	const name = `"><b>A</b>' & {} {{.}} <!--`
+	body, err := json.Marshal(map[string]any{"client_name": name, "redirect_uris": []string{"http://127.0.0.1/callback"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := register(t, p, string(body))
+	if a.status != http.StatusCreated {
+		t.Fatalf("got %d %s", a.status, a.body)
+	}
+	page := get(t, request(p, oauth.NewVerifier(), "client_id", a.str("client_id"))).body
+	if strings.Contains(page, "<b>") || strings.Contains(page, "<!--") || !strings.Contains(page, "<strong>"+html.EscapeString(name)+"</strong>") {
+		t.Errorf("the page is %s", page)
 	}
 }
 
