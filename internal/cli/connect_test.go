@@ -5,11 +5,10 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
-
-	"github.com/fastmcp-auth/fastmcp-auth/internal/cli"
 )
 
 // TestConnect lets the official SDK's client start the program as its stdio server, in both eras.
@@ -53,32 +52,34 @@ func TestConnect(t *testing.T) {
 	}
 }
 
-// serveOpen runs a server that asks nobody to sign in, until the test ends, and returns its URL.
-func serveOpen(t *testing.T) string {
+// serveOpen runs a server that asks nobody to sign in.
+func serveOpen(t *testing.T) string { return serving(t, "--no-auth", "--reverse-duration", "0s") }
+
+// serving runs a server until the test ends, in a process of its own, and returns the URL of its MCP endpoint.
+func serving(t *testing.T, flags ...string) string {
 	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	ready, done := make(chan string, 1), make(chan int, 1)
-	go func() {
-		done <- cli.Main(ctx, []string{"serve", "--no-auth", "--addr", "127.0.0.1:0", "--reverse-duration", "0s"}, nil, readyLine(ready), os.Stderr)
-	}()
+	cmd := exec.Command(os.Args[0], append([]string{"serve", "--addr", "127.0.0.1:0"}, flags...)...)
+	cmd.Args[0] = "fastmcp-auth" // TestMain goes by the name
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
-		stop()
-		if code := <-done; code != 0 {
-			t.Errorf("serve ends with %d", code)
+		cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("serve ends with %v", err)
 		}
 	})
-	return <-ready
-}
-
-// readyLine takes the MCP address from the line that serve prints when it is ready.
-type readyLine chan<- string
-
-func (r readyLine) Write(p []byte) (int, error) {
-	var line struct {
+	var ready struct {
 		MCP string `json:"mcp"`
 	}
-	if json.Unmarshal(p, &line) == nil && line.MCP != "" {
-		r <- line.MCP
+	if err := json.NewDecoder(out).Decode(&ready); err != nil {
+		t.Fatalf("the ready line: %v", err)
 	}
-	return len(p), nil
+	return ready.MCP
 }

@@ -3,14 +3,12 @@ package cli_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
-	"github.com/fastmcp-auth/fastmcp-auth/internal/cli"
 )
 
 // guarded is a server with its development provider, and somebody who approves every code.
@@ -23,19 +21,8 @@ type guarded struct {
 
 func guard(t *testing.T, character string) *guarded {
 	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	ready, done := make(chan string, 1), make(chan int, 1)
-	go func() {
-		done <- cli.Main(ctx, []string{"serve", "--addr", "127.0.0.1:0", "--reverse-duration", "0s", "--idp-addr", "127.0.0.1:0",
-			"--idp-character", character}, nil, readyLine(ready), os.Stderr)
-	}()
-	t.Cleanup(func() {
-		stop()
-		if code := <-done; code != 0 {
-			t.Errorf("serve ends with %d", code)
-		}
-	})
-	return &guarded{t: t, url: <-ready, home: t.TempDir(), user: devidp.UserAdmin}
+	url := serving(t, "--reverse-duration", "0s", "--idp-addr", "127.0.0.1:0", "--idp-character", character)
+	return &guarded{t: t, url: url, home: t.TempDir(), user: devidp.UserAdmin}
 }
 
 // run runs a command and approves each code that it shows. It returns the exit code and how many codes there were.
