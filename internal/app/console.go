@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/fastmcp-auth/fastmcp-auth/bearer"
@@ -29,9 +30,12 @@ func (s *Server) newConsole(o Options, provider idp.Provider) error {
 	}
 	var err error
 	s.console, err = console.New(console.Options{
-		Store:       s.store,
-		Verify:      s.guard.Verify,
-		Unavailable: func(err error) bool { return bearer.ReasonOf(err) == bearer.ReasonUnavailable },
+		Store:  s.store,
+		Verify: s.guard.Verify,
+		Unavailable: func(err error) bool {
+			var refused *bearer.Error
+			return errors.As(err, &refused) && refused.Reason == bearer.ReasonUnavailable
+		},
 		Refuse: func(w http.ResponseWriter, r *http.Request, status int, code, detail string) {
 			s.api.Refused(w, r, status, code, detail, nil)
 		},

@@ -45,8 +45,15 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 	origins, err := mcpserver.NewOrigins(mcpserver.OriginOptions{
 		Port:    s.listener.Addr().(*net.TCPAddr).Port,
 		Hosts:   s.hosts(),
-		Origins: s.settings.AllowedOrigins,
-		Logger:  o.Logger,
+		Origins: s.origins(),
+		Answer: func(w http.ResponseWriter, r *http.Request, why string) bool {
+			if !isAPI(r.URL.Path) {
+				return false
+			}
+			s.api.Refused(w, r, http.StatusForbidden, "foreign_origin", why, nil)
+			return true
+		},
+		Logger: o.Logger,
 	})
 	if err != nil {
 		return nil, err
@@ -103,6 +110,15 @@ func (s *Server) hosts() []string {
 		hosts = append(hosts[:len(hosts):len(hosts)], u.Host)
 	}
 	return hosts
+}
+
+// origins are those whose pages may call, besides https at the hosts.
+func (s *Server) origins() []string {
+	origins := s.settings.AllowedOrigins
+	if strings.HasPrefix(s.settings.PublicURL, "http://") { // on loopback, behind something that has another port
+		origins = append(origins[:len(origins):len(origins)], s.settings.PublicURL)
+	}
+	return origins
 }
 
 // healthz answers as long as the process does.

@@ -28,6 +28,10 @@ type OriginOptions struct {
 	// read the answers.
 	Origins []string
 
+	// Answer writes a refusal with status 403 in another form than JSON-RPC's, and returns true, or writes nothing and
+	// returns false; nil means that nobody does. why is for strangers.
+	Answer func(w http.ResponseWriter, r *http.Request, why string) bool
+
 	Logger *slog.Logger // nil means silence
 }
 
@@ -41,12 +45,13 @@ type Origins struct {
 	own     []string // of this machine for itself, where the port is known beforehand
 	hosts   []string
 	origins []string
+	answer  func(w http.ResponseWriter, r *http.Request, why string) bool
 	logger  *slog.Logger
 }
 
 // NewOrigins returns the check. It refuses hosts and origins that are none, all at once.
 func NewOrigins(o OriginOptions) (*Origins, error) {
-	g := &Origins{own: loopback(o.Port), logger: o.Logger}
+	g := &Origins{own: loopback(o.Port), answer: o.Answer, logger: o.Logger}
 	if g.logger == nil {
 		g.logger = slog.New(slog.DiscardHandler)
 	}
@@ -82,6 +87,9 @@ func (g *Origins) Protect(next http.Handler) http.Handler {
 			requestID := cmp.Or(w.Header().Get(requestIDHeader), rand.Text())
 			w.Header().Set(requestIDHeader, requestID)
 			g.logger.LogAttrs(r.Context(), slog.LevelWarn, "request refused", slog.String("reason", why), slog.String("request_id", requestID))
+			if g.answer != nil && g.answer(w, r, why) {
+				return
+			}
 			writeError(w, http.StatusForbidden, nil, (&rpcError{Code: jsonrpc.CodeInvalidRequest, Message: why}).wire(requestID))
 			return
 		}
@@ -159,12 +167,12 @@ func followsLink(r *http.Request) bool {
 func allowReading(w http.ResponseWriter, r *http.Request, origin string) (answered bool) {
 	w.Header().Add("Vary", "Origin")
 	w.Header().Set("Access-Control-Allow-Origin", origin)
-	w.Header().Set("Access-Control-Expose-Headers", "Mcp-Session-Id, WWW-Authenticate, X-Request-Id, Retry-After")
+	w.Header().Set("Access-Control-Expose-Headers", "Mcp-Session-Id, WWW-Authenticate, X-Request-Id, Retry-After, Location, ETag")
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false
 	}
 	w.Header().Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
-	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, Last-Event-ID, Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name")
+	w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Accept, Last-Event-ID, Idempotency-Key, If-None-Match, Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, Mcp-Name")
 	w.Header().Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)
 	return true

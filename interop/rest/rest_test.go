@@ -6,8 +6,6 @@
 package rest_test
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -22,6 +20,7 @@ import (
 	"time"
 
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
+	"github.com/fastmcp-auth/fastmcp-auth/interop/program"
 
 	// What the program is made of, so that a change of it makes go test forget what it knows of these tests.
 	_ "github.com/fastmcp-auth/fastmcp-auth/internal/cli"
@@ -86,7 +85,7 @@ func fuzzer(t *testing.T) string {
 	if err != nil {
 		leaveOut(t, "install Python 3.11 or newer to run it")
 	}
-	program := filepath.Join(".venv", "bin", "schemathesis")
+	path := filepath.Join(".venv", "bin", "schemathesis")
 	stamp := filepath.Join(".venv", "installed")
 	if !fresh("requirements.txt", stamp) {
 		must(t, nil, python, "-m", "venv", "--clear", ".venv")
@@ -95,7 +94,7 @@ func fuzzer(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	return program
+	return path
 }
 
 // server is the real program, with its development provider.
@@ -110,39 +109,15 @@ func serve(t *testing.T) *server {
 		leaveOut(t, "set FASTMCP_AUTH_INTEGRATION=1 to run it, as make test does")
 	}
 	dir := t.TempDir()
-	program := filepath.Join(dir, "fastmcp-auth")
-	must(t, nil, "go", "build", "-o", program, "../../cmd/fastmcp-auth")
-	cmd := exec.Command(program, "serve", "--addr", "127.0.0.1:0", "--reverse-duration", "0s", "--limits-caller-rate", "0", "--limits-address-rate", "0", "--log-level", "error")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_STATE_HOME=")
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := program.Serve(t, program.Build(t, dir), dir, "FASTMCP_AUTH_ADDR=127.0.0.1:0", "FASTMCP_AUTH_REVERSE_DURATION=0s",
+		"FASTMCP_AUTH_LIMITS_CALLER_RATE=0", "FASTMCP_AUTH_LIMITS_ADDRESS_RATE=0", "FASTMCP_AUTH_LOG_LEVEL=error")
 	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("serve ended with %v", err)
-		}
-		if strings.Contains(said.String(), "level=ERROR") || strings.Contains(said.String(), `"level":"ERROR"`) {
-			t.Errorf("serve says\n%s", said.String())
+		if strings.Contains(p.Said(), "ERROR") {
+			t.Errorf("serve says\n%s", p.Said())
 		}
 	})
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	var ready struct{ MCP, Issuer string }
-	if err == nil {
-		err = json.Unmarshal(line, &ready)
-	}
-	if err != nil {
-		t.Fatalf("no ready line: %v\n%s", err, said.String())
-	}
-	s := &server{base: strings.TrimSuffix(ready.MCP, "/mcp"), document: filepath.Join(dir, "openapi.json")}
-	s.token = token(t, ready.Issuer, ready.MCP)
+	s := &server{base: p.Ready.Base(), document: filepath.Join(dir, "openapi.json")}
+	s.token = token(t, p.Ready.Issuer, p.Ready.MCP)
 	if err := os.WriteFile(s.document, get(t, s.base+"/api/openapi.json"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -224,9 +199,9 @@ func TestAGeneratedClientCallsTools(t *testing.T) {
 // refuse arguments which fit its schema, such as a time zone that does not exist, is no fault.
 func TestAFuzzerFindsNoFaultAndNothingUndocumented(t *testing.T) {
 	s := serve(t)
-	program := fuzzer(t)
+	schemathesis := fuzzer(t)
 	report := filepath.Join(t.TempDir(), "report.xml")
-	out, err := run(t, nil, program, "run", s.document, "--url", s.base, "--header", "Authorization: Bearer "+s.token,
+	out, err := run(t, nil, schemathesis, "run", s.document, "--url", s.base, "--header", "Authorization: Bearer "+s.token,
 		"--exclude-checks", "positive_data_acceptance", "--max-examples", "25", "--seed", "1", "--workers", "2", "--request-timeout", "20",
 		"--no-color", "--report", "junit", "--report-junit-path", report)
 	if err != nil {

@@ -36,6 +36,7 @@ func Open(ctx context.Context, address string, o Options) (store.Store, error) {
 		return nil, errors.New("redis: the address is not a redis:// or rediss:// URL") // the cause may quote its password
 	}
 	options.DisableCache = true
+	options.DisableRetry = true // whoever waits for an answer is told that there is none
 	options.ConnWriteTimeout = callTimeout
 	options.Dialer.Timeout = callTimeout
 	client, err := rueidis.NewClient(options)
