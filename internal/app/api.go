@@ -1,6 +1,10 @@
 package app
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
 	"net/http"
 
 	"github.com/fastmcp-auth/fastmcp-auth/bearer"
@@ -33,6 +37,25 @@ func (s *Server) newAPI(o Options) error {
 	var err error
 	s.api, err = rest.New(options)
 	return err
+}
+
+// openREST takes the address of the API alone, where there is one.
+func (s *Server) openREST(ctx context.Context) error {
+	if s.settings.REST.Addr == "" {
+		return nil
+	}
+	listener, err := net.Listen("tcp", s.settings.REST.Addr)
+	if err != nil {
+		return fmt.Errorf("rest.addr: %w", err)
+	}
+	mux := http.NewServeMux()
+	s.api.Register(mux)
+	handler, err := s.guarded(mux, listener)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	s.restListener, s.rest = listener, s.newHTTP(ctx, handler)
+	return nil
 }
 
 // protect stands before everything that a signed-in caller may ask.

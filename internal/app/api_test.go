@@ -52,7 +52,10 @@ func (h *house) ask(t *testing.T, method, path, token, body string, header ...st
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	for _, line := range header {
-		name, value, _ := strings.Cut(line, ": ")
+		name, value, given := strings.Cut(line, ": ")
+		if !given {
+			continue
+		}
 		req.Header.Set(name, value)
 		if name == "Host" {
 			req.Host = value
@@ -102,7 +105,8 @@ func TestTheToolsAreARESTAPI(t *testing.T) {
 		{"attack 30 a token in the query is refused", "GET", "/api/v1/tools?access_token=x", "", "", "", 400, `"code":"invalid_request"`},
 		{"attack 49 a page of another site is refused", "POST", "/api/v1/tools/reverse_tool", all, `{"query":"abc"}`, "Origin: https://evil.example", 403, `"code":"foreign_origin"`},
 		{"attack 48 a name that is not ours is refused", "GET", "/api/v1/me", all, "", "Host: evil.example", 403, `"code":"foreign_origin"`},
-		{"attack 52 a trick in the path leads around nothing", "GET", "/api/v1/../v1/%2e%2e/v1/me", "", "", "", 401, `"code":"sign_in_needed"`},
+		{"attack 52 a trick in the path leads around nothing", "GET", "/api/v1/../v1/%2e%2e/v1/me", "", "", "", 404, `"code":"no_such_path"`},
+		{"attack 52 two slashes lead around nothing", "GET", "//api/v1/me", "", "", "", 401, `"code":"sign_in_needed"`},
 		{"a bad event id is refused", "GET", "/api/v1/calls/none/events", all, "", "Last-Event-ID: -1", 400, `"code":"invalid_last_event_id"`},
 		{"a resource without a name is refused", "GET", "/api/v1/resources/read", all, "", "", 400, `"field":"uri"`},
 	} {
@@ -267,5 +271,26 @@ func TestTheDocumentSaysWhatThereIs(t *testing.T) {
 	}
 	if y := h.api(t, "GET", "/api/openapi.yaml", "", ""); !strings.Contains(y.body, "openapi: 3.1.0") {
 		t.Errorf("as YAML: %s", y.body)
+	}
+}
+
+func TestTheAPIAnswersOnAnAddressOfItsOwn(t *testing.T) {
+	h := open(t, Options{}, "FASTMCP_AUTH_REST_ADDR=127.0.0.1:0")
+	token := h.token(t, h.provider.Server, devidp.UserAdmin, "execute")
+	main := h.public
+	h.public = "http://" + h.restListener.Addr().String()
+	if a := h.api(t, "POST", "/reverse", token, `{"input_string":"abc"}`); a.status != 200 || a.body != `{"reversed":"cba"}` {
+		t.Errorf("answered %d %s", a.status, a.body)
+	}
+	for _, row := range []struct {
+		path, header string
+		status       int
+	}{{"/mcp", "", 404}, {"/console/session", "", 404}, {"/healthz", "", 404}, {"/api/v1/me", "Host: evil.example", 403}, {"/api/v1/me", "Origin: https://evil.example", 403}} {
+		if a := h.api(t, "GET", row.path, token, "", strings.Split(row.header, "\n")...); a.status != row.status {
+			t.Errorf("%s %s: %d %s", row.path, row.header, a.status, a.body)
+		}
+	}
+	if a := h.api(t, "GET", "/api/v1/me", "", ""); a.status != 401 || !strings.Contains(a.header.Get("WWW-Authenticate"), main+"/.well-known/") {
+		t.Errorf("the challenge: %d %v", a.status, a.header)
 	}
 }

@@ -78,14 +78,18 @@ type Server struct {
 	store     store.Store // sealed where it outlives the process
 	calls     *calls.Runner
 	api       *rest.Handler
-	pages     *web.Console
-	console   *console.Handler // nil: the web console signs nobody in
-	origin    idp.Provider     // where people sign in; zero without sign-in
-	draining  atomic.Bool
-	admin     *admin             // nil: operators are not answered
-	metrics   *telemetry.Metrics // nil: nothing is counted
-	tracing   *telemetry.Tracing // nil: nothing is traced
-	signedIn  telemetry.Count    // tokens that were accepted
+	rest      *http.Server // answers the API alone; nil: nothing does
+
+	restListener net.Listener
+
+	pages    *web.Console
+	console  *console.Handler // nil: the web console signs nobody in
+	origin   idp.Provider     // where people sign in; zero without sign-in
+	draining atomic.Bool
+	admin    *admin             // nil: operators are not answered
+	metrics  *telemetry.Metrics // nil: nothing is counted
+	tracing  *telemetry.Tracing // nil: nothing is traced
+	signedIn telemetry.Count    // tokens that were accepted
 
 	policyFiles []*policyFile
 
@@ -154,19 +158,27 @@ func Listen(ctx context.Context, s *config.Settings, o Options) (_ *Server, err 
 		return nil, err
 	}
 	srv.observe()
-	srv.http = &http.Server{
+	srv.http = srv.newHTTP(ctx, handler)
+	if err := srv.openREST(ctx); err != nil {
+		return nil, err
+	}
+	return srv, nil
+}
+
+// newHTTP is a server of handler within the limits.
+func (s *Server) newHTTP(ctx context.Context, handler http.Handler) *http.Server {
+	return &http.Server{
 		Handler:           handler,
-		ReadHeaderTimeout: s.Limits.ReadTimeout,
-		ReadTimeout:       s.Limits.ReadTimeout,
-		IdleTimeout:       s.Limits.IdleTimeout,
-		MaxHeaderBytes:    int(s.Limits.Header),
+		ReadHeaderTimeout: s.settings.Limits.ReadTimeout,
+		ReadTimeout:       s.settings.Limits.ReadTimeout,
+		IdleTimeout:       s.settings.Limits.IdleTimeout,
+		MaxHeaderBytes:    int(s.settings.Limits.Header),
 		// OPTIONS * is nobody's here, and net/http would answer it before the Host is looked at.
 		DisableGeneralOptionsHandler: true,
 
-		ErrorLog:    slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
+		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
-	return srv, nil
 }
 
 // Run answers requests until ctx ends. Then it accepts no further request, lets running calls finish for the shutdown
@@ -175,12 +187,10 @@ func (s *Server) Run(ctx context.Context) error {
 	ballast := make([]byte, ballastSize)
 	defer runtime.KeepAlive(ballast)
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		if err := s.serve(); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve: %w", err)
-		}
-		return nil
-	})
+	group.Go(func() error { return s.serve(s.http, s.listener) })
+	if s.rest != nil {
+		group.Go(func() error { return s.serve(s.rest, s.restListener) })
+	}
 	if s.guard != nil {
 		group.Go(func() error { return s.guard.Run(ctx) })
 	}
@@ -211,11 +221,16 @@ func (s *Server) Run(ctx context.Context) error {
 // doubled, and the little that a server of plain calls holds would double all the time: a fifth of its work.
 const ballastSize = 16 << 20
 
-func (s *Server) serve() error {
+func (s *Server) serve(server *http.Server, listener net.Listener) (err error) {
 	if s.settings.TLS.Cert != "" {
-		return s.http.ServeTLS(s.listener, s.settings.TLS.Cert, s.settings.TLS.Key)
+		err = server.ServeTLS(listener, s.settings.TLS.Cert, s.settings.TLS.Key)
+	} else {
+		err = server.Serve(listener)
 	}
-	return s.http.Serve(s.listener)
+	if !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
 }
 
 // Close gives back what a server holds that is not going to run.
@@ -227,6 +242,9 @@ func (s *Server) Close() error {
 		s.admin.listener.Close()
 	}
 	s.tracing.Close(context.Background())
+	if s.restListener != nil {
+		s.restListener.Close()
+	}
 	return s.listener.Close()
 }
 
@@ -243,8 +261,13 @@ func (s *Server) shutdown() error {
 	defer cancelFlush()
 	s.mcp.Close(flush)
 	s.calls.Close(flush)
-	if err := s.http.Shutdown(flush); err != nil {
-		s.http.Close()
+	for _, server := range []*http.Server{s.rest, s.http} {
+		if server == nil {
+			continue
+		}
+		if err := server.Shutdown(flush); err != nil {
+			server.Close()
+		}
 	}
 	if err := s.tracing.Close(flush); err != nil {
 		s.log.Warn("traces could not be exported", "cause", err)

@@ -42,29 +42,11 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 	if s.mcp, err = mcpserver.New(options); err != nil {
 		return nil, err
 	}
-	origins, err := mcpserver.NewOrigins(mcpserver.OriginOptions{
-		Port:    s.listener.Addr().(*net.TCPAddr).Port,
-		Hosts:   s.hosts(),
-		Origins: s.origins(),
-		Answer: func(w http.ResponseWriter, r *http.Request, why string) bool {
-			if !isAPI(r.URL.Path) {
-				return false
-			}
-			s.api.Refused(w, r, http.StatusForbidden, "foreign_origin", why, nil)
-			return true
-		},
-		Logger: o.Logger,
-	})
-	if err != nil {
-		return nil, err
-	}
 	mux := http.NewServeMux()
 	var protected http.Handler = s.recognized(s.limitCaller(s.mcp))
 	if s.guard != nil {
 		protected = s.protect(s.mcp)
 		s.guard.Publish(mux)
-	}
-	if s.guard != nil {
 		if err := s.newConsole(o, s.origin); err != nil {
 			return nil, err
 		}
@@ -88,6 +70,27 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 	}
 	s.pages.Register(mux)
 	mux.HandleFunc("GET /{$}", s.front)
+	return s.guarded(mux, s.listener)
+}
+
+// guarded is mux behind what stands before every route, for requests that come in at listener.
+func (s *Server) guarded(mux http.Handler, listener net.Listener) (http.Handler, error) {
+	origins, err := mcpserver.NewOrigins(mcpserver.OriginOptions{
+		Port:    listener.Addr().(*net.TCPAddr).Port,
+		Hosts:   s.hosts(),
+		Origins: s.origins(),
+		Answer: func(w http.ResponseWriter, r *http.Request, why string) bool {
+			if !isAPI(r.URL.Path) {
+				return false
+			}
+			s.api.Refused(w, r, http.StatusForbidden, "foreign_origin", why, nil)
+			return true
+		},
+		Logger: s.log,
+	})
+	if err != nil {
+		return nil, err
+	}
 	handler := telemetry.Middleware(s.log, s.address, s.tracing.Requests(s.recorded(origins.Protect(mux))))
 	return s.metrics.Requests(routeOf, handler), nil
 }

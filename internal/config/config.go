@@ -80,6 +80,7 @@ type Settings struct {
 	Audit          Audit          `koanf:"audit"`
 	Store          Store          `koanf:"store"`
 	Console        Console        `koanf:"console"`
+	REST           REST           `koanf:"rest"`
 	Log            Log            `koanf:"log"`
 	Admin          Admin          `koanf:"admin"`
 	IDP            DevProvider    `koanf:"idp"`
@@ -95,6 +96,11 @@ type Settings struct {
 	rows    []Row
 	servers map[string]layer // by name
 	loader  *loader
+}
+
+// REST is where the REST API is answered besides Addr.
+type REST struct {
+	Addr string `koanf:"addr"` // empty: nowhere
 }
 
 // Console is how the web console signs people in.

@@ -114,6 +114,9 @@ func (l *loader) check(s *Settings) {
 	l.checkAdmin(s)
 	l.checkOTel(s)
 	l.checkStore(&s.Store)
+	if s.REST.Addr != "" && !loopback(s.REST.Addr) && s.PublicURL == "" {
+		l.lacks("public_url", "rest.addr is beyond this machine, and clients need the URL they reach the server by")
+	}
 	if s.ForceNoAuth && !s.NoAuth {
 		l.blame("force_no_auth", "means nothing without no_auth; set no_auth too, or leave it out")
 	}

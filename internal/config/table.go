@@ -99,6 +99,8 @@ var table = []setting{
 		help: "How long such a session lives without a request."},
 	{key: "limits.shutdown_grace", kind: span, fallback: "10s", to: 10 * time.Minute, commands: tools,
 		help: "How long running calls may finish after a signal to end, before they are cancelled."},
+	{key: "rest.addr", kind: text, check: listenAddress,
+		help: "Address that answers the REST API alone, as host:port, besides addr, which answers it too."},
 	{key: "console.client_id", kind: text, commands: tools, check: printable,
 		help: "Client id that the web console signs people in as; not said, on loopback it is provider.client_id."},
 	{key: "console.client_secret", kind: secret, commands: tools,
