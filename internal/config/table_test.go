@@ -81,7 +81,7 @@ func TestEverySettingCanBeSaidEverywhere(t *testing.T) {
 		"addr": "127.0.0.1:1", "idp.addr": "127.0.0.1:2", "public_url": "https://a.example", "trusted_proxies": "10.0.0.0/8,fd00::/8",
 		"allowed_origins": "https://a.example", "provider.issuer": "https://a.example", "idp.issuer": "https://a.example",
 		"provider.introspection.url": "https://a.example/i?x=1", "provider.tenant": guid, "provider.tenants": guid + "," + other,
-		"provider.domain": "a.example", "admin.addr": "127.0.0.1:3", "admin.allowed_hosts": "one.example", "audit.syslog": "udp://127.0.0.1:514",
+		"provider.domain": "a.example", "admin.addr": "127.0.0.1:3", "rest.addr": "127.0.0.1:4", "admin.allowed_hosts": "one.example", "audit.syslog": "udp://127.0.0.1:514",
 		"client.issuer": "https://a.example", "client.document_url": "https://a.example/client", "client.resource": "api://app",
 		"client.enterprise.issuer": "https://a.example", "client.enterprise.token_endpoint": "https://a.example/token",
 	}
