@@ -47,6 +47,8 @@ type Client struct {
 	// RedirectURIs are compared exactly, except for the port of loopback addresses (RFC 8252, section 7.3).
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
+	// BackchannelLogoutURI is told when a person signs out (OpenID Connect Back-Channel Logout 1.0); empty means nobody is.
+	BackchannelLogoutURI string
 	// Grants are the grant types it may use; empty means authorization_code and refresh_token.
 	Grants []string
 	// Scopes limit what it may ask for; nil means every scope.
@@ -78,13 +80,18 @@ func loopbackRedirects() []string {
 	return uris
 }
 
+// WebClient is the client [ClientWeb], for callers that change something of it.
+func WebClient() Client {
+	return Client{ID: ClientWeb, Name: "Development web application", Secret: WebSecret, RedirectURIs: loopbackRedirects(),
+		PostLogoutRedirectURIs: []string{"http://127.0.0.1/signed-out", "http://localhost/signed-out"},
+		Grants:                 []string{grantCode, grantRefresh}}
+}
+
 func knownClients(o Options) []Client {
 	cli := Client{ID: ClientCLI, Name: "Development command line", RedirectURIs: loopbackRedirects(),
 		PostLogoutRedirectURIs: []string{"http://127.0.0.1/signed-out", "http://localhost/signed-out"},
 		Grants:                 []string{grantCode, grantRefresh, grantDevice}}
-	web := Client{ID: ClientWeb, Name: "Development web application", Secret: WebSecret, RedirectURIs: loopbackRedirects(),
-		PostLogoutRedirectURIs: []string{"http://127.0.0.1/signed-out", "http://localhost/signed-out"},
-		Grants:                 []string{grantCode, grantRefresh}}
+	web := WebClient()
 	service := Client{ID: ClientService, Name: "Development service", Secret: ServiceSecret, Grants: []string{grantService}, Roles: []string{RoleApp}}
 	api := Client{ID: ClientAPI, Name: "Development API", Secret: APISecret, Grants: []string{grantService, grantExchange}, Audiences: []string{"*"}}
 	known := []Client{cli, web, service, api}

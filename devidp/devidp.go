@@ -16,7 +16,7 @@
 //	device              RFC 8628, with its page                device.go, devicepage.go
 //	client proof        secrets, RFC 7523                      clientauth.go
 //	registration        RFC 7591, client documents             register.go, cimd.go
-//	after the fact      RFC 7009, 7662, OpenID Connect         revoke.go introspect.go userinfo.go endsession.go
+//	after the fact      RFC 7009, 7662, OpenID Connect         revoke.go introspect.go userinfo.go endsession.go backchannel.go
 //	Entra's own ways    tenants, scopes, claims, errors        entra*.go
 //	pages               what each shows, as HTML               pages.go, layout.go markup.go
 //	faults on demand    for tests                              faults.go, control.go

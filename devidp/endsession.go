@@ -106,10 +106,11 @@ func (s *Server) serveSignout(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) endSession(w http.ResponseWriter, r *http.Request, to string) {
-	if _, id, ok := s.sessionOf(r); ok {
+	if se, id, ok := s.sessionOf(r); ok {
 		s.mu.Lock()
 		s.sessions.remove(id)
 		s.mu.Unlock()
+		s.tellClients(r.Context(), se)
 	}
 	s.setCookie(w, "session", "")
 	if to == "" {

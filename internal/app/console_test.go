@@ -3,6 +3,7 @@ package app
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -470,5 +471,78 @@ func TestARestartSignsNobodyOut(t *testing.T) {
 	}
 	if a := b.call(); a.status != 200 {
 		t.Errorf("a call after a restart: %d %s", a.status, a.body)
+	}
+}
+
+func TestSigningOutAtTheProviderEndsTheSession(t *testing.T) {
+	h := open(t, Options{})
+	b, other := newBrowser(t, h), newBrowser(t, h)
+	b.signIn(devidp.UserAdmin, "")
+	other.signIn(devidp.UserUser, "")
+	out := b.do("POST", "/console/sign-out", "", "X-CSRF-Token: "+b.session().CSRF)
+	var to struct {
+		RedirectTo string `json:"redirect_to"`
+	}
+	out.into(t, &to)
+	end := b.goes(b.do("GET", to.RedirectTo, ""))
+	b.signIn(devidp.UserAdmin, "") // as in another tab, while the provider's own session lives
+	if !b.session().SignedIn {
+		t.Fatal("not signed in again")
+	}
+	if _, err := b.at.SignIn(t.Context(), end, ""); err != nil {
+		t.Fatal(err)
+	}
+	if b.session().SignedIn {
+		t.Error("the session goes on after the provider's sign-out")
+	}
+	if !other.session().SignedIn {
+		t.Error("somebody else was signed out")
+	}
+}
+
+func TestALogoutTokenIsHeldToTheSpecification(t *testing.T) {
+	h := open(t, Options{})
+	b := newBrowser(t, h)
+	b.signIn(devidp.UserAdmin, "")
+	var me struct{ Identity struct{ Subject string } }
+	b.do("GET", "/api/v1/me", "").into(t, &me)
+	event := map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}
+	now := time.Now().Unix()
+	good := map[string]any{"sub": me.Identity.Subject, "jti": "one", "iat": now, "events": event, "scope": nil}
+	for _, row := range []struct {
+		name     string
+		audience string
+		over     map[string]any
+		status   int
+	}{
+		{"for another client", "dev-cli", nil, 400},
+		{"an ID token", devidp.ClientWeb, map[string]any{"events": nil}, 400},
+		{"with a nonce", devidp.ClientWeb, map[string]any{"nonce": "n"}, 400},
+		{"about nobody", devidp.ClientWeb, map[string]any{"sub": nil}, 400},
+		{"without an id", devidp.ClientWeb, map[string]any{"jti": nil}, 400},
+		{"too old", devidp.ClientWeb, map[string]any{"iat": now - 600}, 400},
+		{"of another issuer", devidp.ClientWeb, map[string]any{"iss": "https://evil.example"}, 400},
+		{"about somebody else", devidp.ClientWeb, map[string]any{"sub": "other", "jti": "two"}, 200},
+		{"as it should be", devidp.ClientWeb, nil, 200},
+		{"played again", devidp.ClientWeb, nil, 400},
+	} {
+		claims := map[string]any{}
+		maps.Copy(claims, good)
+		maps.Copy(claims, row.over)
+		token, err := h.provider.MintToken(devidp.TokenRequest{User: devidp.UserAdmin, Audience: []string{row.audience}, Claims: claims, Header: map[string]any{"typ": "logout+jwt"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.PostForm(h.public+"/auth/backchannel-logout", url.Values{"logout_token": {token}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != row.status {
+			t.Errorf("a token %s: %d, want %d", row.name, resp.StatusCode, row.status)
+		}
+		if signedIn := b.session().SignedIn; signedIn != (row.name != "as it should be" && row.name != "played again") {
+			t.Errorf("a token %s: signed in %v", row.name, signedIn)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
 	"github.com/fastmcp-auth/fastmcp-auth/idp"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/console"
 )
 
 // devClient is the development provider's public client.
@@ -44,8 +45,11 @@ func (s *Server) startProvider(ctx context.Context, guard *bearer.Config, o Opti
 	if err != nil {
 		return err
 	}
+	web := devidp.WebClient()
+	web.BackchannelLogoutURI = s.public + console.BackchannelPath
 	options := devidp.Options{
 		Character: character,
+		Clients:   []devidp.Client{web},
 		Resources: []string{s.public + mcpPath},
 		Scopes:    s.scopes(),
 
