@@ -129,6 +129,9 @@ func budgets(ctx context.Context, w io.Writer, o options, r *results, idp *devid
 		more := r.ratio(version, "ours, all turned on", "floor", cpu, connections)
 		fmt.Fprintf(w, "# with a policy file, a record and metrics, which no budget speaks of: call_cpu_by_floor_%s %.2f (%.2f to %.2f)\n", version, more.middle, more.low, more.high)
 	}
+	overREST := r.ratio(modern, "ours, over REST", "ours, warm token", cpu, connections)
+	fmt.Fprintf(w, "# rest_call_cpu_by_mcp %.2f (%.2f to %.2f)\n", overREST.middle, overREST.low, overREST.high)
+	lines = append(lines, budget{"rest_call_cpu_by_mcp", overREST.middle, "x", 1.3, true})
 	for _, more := range []func() ([]budget, error){
 		func() ([]budget, error) { return steps(ctx, idp) },
 		func() ([]budget, error) { return program(ctx, o, idp) },

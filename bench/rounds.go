@@ -29,6 +29,7 @@ type peer struct {
 	job    job
 	tokens int  // how many different ones are sent
 	stream bool // calls ask for progress
+	rest   bool // calls go over the REST API
 	skip   string
 
 	child *child
@@ -46,6 +47,7 @@ func peers(issuer string) []*peer {
 		{name: "floor"},
 		{name: "ours, warm token", job: job{Kind: "ours", Issuer: issuer}, tokens: 1},
 		{name: "ours --no-auth", job: job{Kind: "ours"}},
+		{name: "ours, over REST", job: job{Kind: "ours", Issuer: issuer}, tokens: 1, rest: true, skip: legacy},
 		{name: "ours, cold token", job: job{Kind: "ours", Issuer: issuer}, tokens: seldom},
 		{name: "ours, streams", job: job{Kind: "ours", Issuer: issuer}, tokens: 1, stream: true},
 	}
@@ -229,8 +231,12 @@ func (r *results) rounds(ctx context.Context, o options, loader *child, all []*p
 			if round == 0 {
 				slice /= 2
 			}
+			spoken := version
+			if p.rest {
+				spoken = overREST
+			}
 			s, err := p.measure(loader, burst{
-				Addr: p.addr(), Version: version, Tokens: p.sent, Connections: n,
+				Addr: p.addr(), Version: spoken, Tokens: p.sent, Connections: n,
 				Session: version == legacy && p.job.Kind != "floor", Stream: p.stream, For: slice,
 			})
 			if err != nil {

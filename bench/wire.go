@@ -15,6 +15,8 @@ import (
 const (
 	modern = "2026-07-28"
 	legacy = "2025-11-25"
+
+	overREST = "REST" // no version: the same tool over the REST API
 )
 
 // tool is the one that is called, and what it is asked.
@@ -47,10 +49,16 @@ func dial(addr string) (*wire, error) {
 // headers are those every request has, up to the token.
 func (w *wire) headers(method, version string, more ...string) {
 	w.out = append(w.out[:0], method...)
-	w.out = append(w.out, " /mcp HTTP/1.1\r\nHost: "...)
+	path := "/mcp"
+	if version == overREST {
+		path = "/api/v1/tools/" + tool
+	}
+	w.out = append(w.out, " "+path+" HTTP/1.1\r\nHost: "...)
 	w.out = append(w.out, w.host...)
 	w.out = append(w.out, "\r\nUser-Agent: bench\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"...)
-	w.header("MCP-Protocol-Version", version)
+	if version != overREST {
+		w.header("MCP-Protocol-Version", version)
+	}
 	if w.session != "" {
 		w.header("Mcp-Session-Id", w.session)
 	}
@@ -212,6 +220,9 @@ func (w *wire) exchange(version, name, token string, body []byte) (status int, s
 
 // message is the call, as its body; with a progress token, if the answer is to be a stream.
 func message(version string, stream bool) []byte {
+	if version == overREST {
+		return []byte(`{"query":"` + query + `"}`)
+	}
 	return messageTo(tool, `{"query":"`+query+`"}`, version, stream)
 }
 
