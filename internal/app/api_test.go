@@ -294,3 +294,17 @@ func TestTheAPIAnswersOnAnAddressOfItsOwn(t *testing.T) {
 		t.Errorf("the challenge: %d %v", a.status, a.header)
 	}
 }
+
+func TestTheAPIsLimitsAreProblemsToo(t *testing.T) {
+	h := open(t, Options{}, "FASTMCP_AUTH_LIMITS_CALLER_RATE=1")
+	token := h.token(t, h.provider.Server, devidp.UserAdmin, "execute")
+	var last apiAnswer
+	for range 20 { // ten at once are let through
+		if last = h.api(t, "GET", "/api/v1/me", token, ""); last.status != 200 {
+			break
+		}
+	}
+	if last.status != 429 || !strings.Contains(last.body, `"code":"too_many_requests"`) || last.header.Get("Retry-After") == "" || last.header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("answered %d %v %s", last.status, last.header, last.body)
+	}
+}

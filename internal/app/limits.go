@@ -44,7 +44,7 @@ func (s *Server) limitAddress(next http.Handler) http.Handler {
 		if v.First {
 			s.log.WarnContext(r.Context(), "too many requests fail to sign in", "from", address)
 		}
-		tooMany(w, r, v.Wait, "too many requests from this address fail to sign in; try again later")
+		s.tooMany(w, r, v.Wait, "too many requests from this address fail to sign in; try again later")
 	})
 }
 
@@ -76,13 +76,17 @@ func (s *Server) limitCaller(next http.Handler) http.Handler {
 		if v.First {
 			s.log.WarnContext(r.Context(), "a caller sends too many requests", "issuer", id.Issuer, "who", cmp.Or(id.ObjectID, id.Subject), "client", id.ClientID)
 		}
-		tooMany(w, r, v.Wait, "you send more requests than one caller may; try again later")
+		s.tooMany(w, r, v.Wait, "you send more requests than one caller may; try again later")
 	})
 }
 
 // tooMany answers 429 (RFC 6585, section 4) with the whole seconds to wait.
-func tooMany(w http.ResponseWriter, r *http.Request, wait time.Duration, why string) {
+func (s *Server) tooMany(w http.ResponseWriter, r *http.Request, wait time.Duration, why string) {
 	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	if isAPI(r.URL.Path) {
+		s.api.Refused(w, r, http.StatusTooManyRequests, "too_many_requests", why, nil)
+		return
+	}
 	reply(w, http.StatusTooManyRequests, map[string]any{
 		"error":             "too_many_requests",
 		"error_description": why,
