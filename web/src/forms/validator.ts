@@ -11,7 +11,7 @@ const rootId = 'fastmcp-auth:schema'
 /** Finds what is wrong with a value. */
 export function faultsOf(schema: unknown, value: unknown, root: unknown = schema): Fault[] {
   const validator = validatorFor(schema, root)
-  return validator ? tidy(validator.validate(plain(value)).errors).map((unit) => faultOf(unit, schema)) : []
+  return validator ? tidy(validator.validate(plain(value)).errors).map((unit) => faultOf(unit, schema, root)) : []
 }
 
 function isValid(schema: unknown, value: unknown, root: unknown): boolean {
@@ -78,7 +78,7 @@ const farness = (units: OutputUnit[], whole: OutputUnit): number =>
 
 const kinds: Record<string, string> = { string: 'a text', number: 'a number', integer: 'a whole number', boolean: 'true or false', array: 'a list', object: 'an object', null: 'null' }
 
-function faultOf(unit: OutputUnit, schema: unknown): Fault {
+function faultOf(unit: OutputUnit, schema: unknown, root: unknown): Fault {
   const path = pathOf(unit.instanceLocation)
   const quoted = /"((?:[^"\\]|\\.)*)"/.exec(unit.error)?.[1]
   switch (unit.keyword) {
@@ -95,8 +95,7 @@ function faultOf(unit: OutputUnit, schema: unknown): Fault {
     case 'oneOf':
       return { path, keyword: unit.keyword, message: unit.error.includes('(0 matches)') || unit.keyword === 'anyOf' ? 'is none of what is allowed' : 'is several of what is allowed, and must be one' }
   }
-  const at = valueAt(schema, unit.keywordLocation)
-  return { path, keyword: unit.keyword, message: saidOf(unit, at) }
+  return { path, keyword: unit.keyword, message: saidOf(unit, valueAt(schema, unit.keywordLocation, root)) }
 }
 
 function saidOf(unit: OutputUnit, limit: unknown): string {
@@ -134,12 +133,13 @@ function saidOf(unit: OutputUnit, limit: unknown): string {
   return unit.error.replace(/\.$/, '').replace(/^[A-Z]/, (first) => first.toLowerCase())
 }
 
-/** What stands in a schema at a keyword's location; undefined where the way leads over a reference. */
-function valueAt(schema: unknown, location: string): unknown {
+/** What stands in a schema at a keyword's location, which may lead over references. */
+function valueAt(schema: unknown, location: string, root: unknown): unknown {
   let at: unknown = schema
   for (const step of pathOf(location)) {
     if (typeof at !== 'object' || at === null) return undefined
     at = (at as Record<string, unknown>)[String(step)]
+    if (step === '$ref') at = typeof at === 'string' && at.startsWith('#') ? valueAt(root, at, root) : undefined
   }
   return at
 }

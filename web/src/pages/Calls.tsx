@@ -8,7 +8,7 @@ import { callQuery, callsQuery } from '../calls/calls'
 import { Link } from '../shell/Link'
 import { Page } from '../shell/Page'
 import { Trouble } from '../shell/Trouble'
-import { titleOf } from './Tools'
+import { titleOf } from './matching'
 
 export default function Calls({ only }: { only?: string | undefined }) {
   return only ? <Single id={only} /> : <All />

@@ -35,7 +35,7 @@ export default function Connect({ session }: { session: Session }) {
 
 const Ready = ({ text, what }: { text: string; what: string }) => (
   <>
-    <pre className="code" tabIndex={0} aria-label={what}>
+    <pre className="code ready" tabIndex={0} aria-label={what}>
       {text}
     </pre>
     <div className="copy">

@@ -47,7 +47,7 @@ function Reader({ uri, resource, session }: { uri: string; resource: Resource | 
   const missing = read.error instanceof Problem && read.error.code === 'insufficient_scope' ? (read.error.document.scopes ?? []) : []
   return (
     <section className="panel" aria-labelledby="reader" aria-busy={read.isFetching}>
-      <Group justify="space-between" mb="md">
+      <Group justify="space-between" mb="md" wrap="nowrap">
         <Title order={2} id="reader" className="wrap">
           {resource?.title || resource?.name || uri}
         </Title>

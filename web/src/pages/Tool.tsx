@@ -15,7 +15,7 @@ import { Link } from '../shell/Link'
 import { Page } from '../shell/Page'
 import { Trouble } from '../shell/Trouble'
 import { Marks } from './Marks'
-import { titleOf } from './Tools'
+import { titleOf } from './matching'
 
 const SchemaForm = lazy(() => import('../forms/SchemaForm'))
 

@@ -3,8 +3,8 @@ import { Text, TextInput } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useMemo } from 'react'
 import { toolsQuery } from '../api/offers'
-import type { Tool } from '../api/wire'
 import { Marks } from './Marks'
+import { matching, titleOf } from './matching'
 import { follow } from '../shell/Link'
 import { Page } from '../shell/Page'
 import { go, useHere } from '../shell/route'
@@ -38,15 +38,4 @@ export function Tools() {
       {tools.data && found.length === 0 ? <Text c="dimmed">{tools.data.length === 0 ? 'There is no tool for you here.' : `No tool has “${words}” in its name or description.`}</Text> : null}
     </Page>
   )
-}
-
-export const titleOf = (tool: Tool): string => tool.title || tool.annotations?.title || tool.name
-
-/** Those that have every word somewhere. */
-export function matching(tools: Tool[], words: string): Tool[] {
-  const wanted = words.toLowerCase().split(/\s+/).filter(Boolean)
-  return tools.filter((tool) => {
-    const text = `${tool.name} ${titleOf(tool)} ${tool.description ?? ''}`.toLowerCase()
-    return wanted.every((word) => text.includes(word))
-  })
 }
