@@ -29,6 +29,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -184,13 +185,12 @@ func (s *Server) newHTTP(ctx context.Context, handler http.Handler) *http.Server
 // Run answers requests until ctx ends. Then it accepts no further request, lets running calls finish for the shutdown
 // grace, cancels the rest, and returns: nil, or a [*CutOffError] that names what it had to cancel.
 func (s *Server) Run(ctx context.Context) error {
-	ballast := make([]byte, ballastSize)
-	defer runtime.KeepAlive(ballast)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.serve(s.http, s.listener) })
 	if s.rest != nil {
 		group.Go(func() error { return s.serve(s.rest, s.restListener) })
 	}
+	group.Go(func() error { return settle(ctx) })
 	if s.guard != nil {
 		group.Go(func() error { return s.guard.Run(ctx) })
 	}
@@ -220,6 +220,17 @@ func (s *Server) Run(ctx context.Context) error {
 // ballastSize is memory that is never touched, so that it costs none. The collector starts when what is held has
 // doubled, and the little that a server of plain calls holds would double all the time: a fifth of its work.
 const ballastSize = 16 << 20
+
+// settle gives back what it took to build the rooms, and then holds the ballast until ctx ends. Nobody waits for it. A
+// builder's memory is not cleared, as a slice's is where something stood before: clearing it would be touching it.
+func settle(ctx context.Context) error {
+	debug.FreeOSMemory()
+	var ballast strings.Builder
+	ballast.Grow(ballastSize)
+	<-ctx.Done()
+	runtime.KeepAlive(&ballast)
+	return nil
+}
 
 func (s *Server) serve(server *http.Server, listener net.Listener) (err error) {
 	if s.settings.TLS.Cert != "" {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -20,29 +21,39 @@ import (
 // call is a call as it is described; [calls.Call] is what is written.
 type call = calls.Call
 
-// describe writes the OpenAPI document once. What it says of tools is for everyone: who may call them is not in it.
+// describe writes the OpenAPI document once. What it says of tools is for everyone: who may call them is not in it. As YAML
+// it is written for the first who asks: the writer takes some megabytes, which most servers never need.
 func (h *Handler) describe() error {
 	doc, err := h.openAPI()
 	if err != nil {
 		return err
 	}
-	if h.json, err = json.Marshal(doc); err != nil {
+	described, err := json.Marshal(doc)
+	if err != nil {
 		return err
 	}
-	var plain any
-	if err := json.Unmarshal(h.json, &plain); err != nil {
-		return err
-	}
-	h.yaml, err = yaml.Marshal(plain)
-	return err
+	h.json = func() ([]byte, error) { return described, nil }
+	h.yaml = sync.OnceValues(func() ([]byte, error) {
+		var plain any
+		if err := json.Unmarshal(described, &plain); err != nil {
+			return nil, err
+		}
+		return yaml.Marshal(plain)
+	})
+	return nil
 }
 
-func (h *Handler) document(media string, data *[]byte) http.HandlerFunc {
+func (h *Handler) document(media string, read func() ([]byte, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		data, err := read()
+		if err != nil {
+			h.refuse(w, r, err)
+			return
+		}
 		w.Header().Set("Content-Type", media)
 		w.Header().Set("Cache-Control", "no-cache")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Write(*data)
+		w.Write(data)
 	}
 }
 

@@ -60,8 +60,8 @@ type SignIn struct {
 // Handler answers the REST API.
 type Handler struct {
 	o    Options
-	json []byte // the document
-	yaml []byte
+	json func() ([]byte, error) // the document
+	yaml func() ([]byte, error)
 }
 
 // New returns a handler. It starts nothing.
@@ -105,8 +105,8 @@ func (h *Handler) Register(mux *http.ServeMux) {
 			h.refuse(w, r, errNoMethod)
 		})
 	}
-	mux.HandleFunc("GET /api/openapi.json", h.document("application/json", &h.json))
-	mux.HandleFunc("GET /api/openapi.yaml", h.document("application/yaml", &h.yaml))
+	mux.HandleFunc("GET /api/openapi.json", h.document("application/json", h.json))
+	mux.HandleFunc("GET /api/openapi.yaml", h.document("application/yaml", h.yaml))
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) { h.refuse(w, r, errNoRoute) })
 }
 
