@@ -80,6 +80,13 @@ func loopbackRedirects() []string {
 	return uris
 }
 
+// CLIClient is the client [ClientCLI], for callers that change something of it.
+func CLIClient() Client {
+	return Client{ID: ClientCLI, Name: "Development command line", RedirectURIs: loopbackRedirects(),
+		PostLogoutRedirectURIs: []string{"http://127.0.0.1/signed-out", "http://localhost/signed-out"},
+		Grants:                 []string{grantCode, grantRefresh, grantDevice}}
+}
+
 // WebClient is the client [ClientWeb], for callers that change something of it.
 func WebClient() Client {
 	return Client{ID: ClientWeb, Name: "Development web application", Secret: WebSecret, RedirectURIs: loopbackRedirects(),
@@ -88,9 +95,7 @@ func WebClient() Client {
 }
 
 func knownClients(o Options) []Client {
-	cli := Client{ID: ClientCLI, Name: "Development command line", RedirectURIs: loopbackRedirects(),
-		PostLogoutRedirectURIs: []string{"http://127.0.0.1/signed-out", "http://localhost/signed-out"},
-		Grants:                 []string{grantCode, grantRefresh, grantDevice}}
+	cli := CLIClient()
 	web := WebClient()
 	service := Client{ID: ClientService, Name: "Development service", Secret: ServiceSecret, Grants: []string{grantService}, Roles: []string{RoleApp}}
 	api := Client{ID: ClientAPI, Name: "Development API", Secret: APISecret, Grants: []string{grantService, grantExchange}, Audiences: []string{"*"}}

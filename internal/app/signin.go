@@ -13,6 +13,9 @@ import (
 	"github.com/fastmcp-auth/fastmcp-auth/internal/console"
 )
 
+// docsRedirect is where the page that documents the REST API waits for an answer of the provider.
+const docsRedirect = "/api/docs/oauth2-redirect.html"
+
 // devClient is the development provider's public client.
 const devClient = devidp.ClientCLI
 
@@ -45,11 +48,12 @@ func (s *Server) startProvider(ctx context.Context, guard *bearer.Config, o Opti
 	if err != nil {
 		return err
 	}
-	web := devidp.WebClient()
+	cli, web := devidp.CLIClient(), devidp.WebClient()
+	cli.RedirectURIs = append(cli.RedirectURIs, s.public+docsRedirect)
 	web.BackchannelLogoutURI = s.public + console.BackchannelPath
 	options := devidp.Options{
 		Character: character,
-		Clients:   []devidp.Client{web},
+		Clients:   []devidp.Client{cli, web},
 		Resources: []string{s.public + mcpPath},
 		Scopes:    s.scopes(),
 

@@ -64,3 +64,12 @@ func (p *provider) endpoints(ctx context.Context) (*endpoints, error) {
 	p.found, p.until = &endpoints{Metadata: m, keys: oidc.NewRemoteKeySet(keys, m.JWKSURI)}, p.now().Add(endpointsAge)
 	return p.found, nil
 }
+
+// Endpoints are where a client of the provider goes to sign in, for a page that documents it.
+func (h *Handler) Endpoints(ctx context.Context) (authorization, token string, err error) {
+	at, err := h.origin.endpoints(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	return at.AuthorizationEndpoint, at.TokenEndpoint, nil
+}
