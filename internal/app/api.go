@@ -32,11 +32,24 @@ func (s *Server) newAPI(o Options) error {
 			return s.console.Protect(s.recognized(s.limitCaller(next)), s.protect(next))
 		}
 		options.NeedsScope = s.guard.InsufficientScope
-		options.SignIn = rest.SignIn{Issuer: s.issuer}
+		options.SignIn = s.documentedSignIn
 	}
 	var err error
 	s.api, err = rest.New(options)
 	return err
+}
+
+// documentedSignIn says how a page that documents the API signs in. A provider that cannot be asked is left out.
+func (s *Server) documentedSignIn(ctx context.Context) rest.SignIn {
+	in := rest.SignIn{Issuer: s.issuer, Scope: s.scopePrefix + s.settings.Scopes.Execute}
+	if s.console == nil {
+		return in
+	}
+	var err error
+	if in.AuthorizationURL, in.TokenURL, err = s.console.Endpoints(ctx); err != nil {
+		s.log.WarnContext(ctx, "the provider cannot be asked where to sign in", "cause", err)
+	}
+	return in
 }
 
 // openREST takes the address of the API alone, where there is one.

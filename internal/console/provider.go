@@ -20,9 +20,10 @@ type provider struct {
 	http *http.Client
 	now  func() time.Time
 
-	mu    sync.Mutex
-	found *endpoints
-	until time.Time
+	mu     sync.Mutex
+	found  *endpoints
+	failed error // the last time, where nothing is known
+	until  time.Time
 }
 
 // endpoints are what a provider says of itself, and its keys.
@@ -31,20 +32,36 @@ type endpoints struct {
 	keys oidc.KeySet
 }
 
-const endpointsAge = time.Hour
+const (
+	endpointsAge = time.Hour
+	notAgain     = 5 * time.Second // after a provider that could not be asked: strangers cause these questions
+)
 
 // endpoints asks the provider where things are. What is known serves on while it is down.
 func (p *provider) endpoints(ctx context.Context) (*endpoints, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.found != nil && p.now().Before(p.until) {
-		return p.found, nil
+	if p.now().Before(p.until) {
+		return p.found, p.failed
 	}
+	found, err := p.ask(ctx)
+	switch {
+	case err == nil:
+		p.found, p.failed, p.until = found, nil, p.now().Add(endpointsAge)
+	case p.found != nil:
+		p.until = p.now().Add(time.Minute)
+	case ctx.Err() == nil:
+		p.failed, p.until = err, p.now().Add(notAgain)
+	default:
+		return nil, err
+	}
+	return p.found, p.failed
+}
+
+// ask reads the provider's metadata, and refuses what cannot be used.
+func (p *provider) ask(ctx context.Context) (*endpoints, error) {
 	m, err := p.Issuer.Discover(ctx, p.http, p.ManyTenants)
 	switch {
-	case err != nil && p.found != nil:
-		p.until = p.now().Add(time.Minute)
-		return p.found, nil
 	case err != nil:
 		return nil, err
 	case m.AuthorizationEndpoint == "" || m.TokenEndpoint == "" || m.JWKSURI == "":
@@ -61,8 +78,7 @@ func (p *provider) endpoints(ctx context.Context) (*endpoints, error) {
 		}
 	}
 	keys := oidc.ClientContext(context.WithoutCancel(ctx), p.http)
-	p.found, p.until = &endpoints{Metadata: m, keys: oidc.NewRemoteKeySet(keys, m.JWKSURI)}, p.now().Add(endpointsAge)
-	return p.found, nil
+	return &endpoints{Metadata: m, keys: oidc.NewRemoteKeySet(keys, m.JWKSURI)}, nil
 }
 
 // Endpoints are where a client of the provider goes to sign in, for a page that documents it.

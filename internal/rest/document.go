@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -21,31 +22,46 @@ import (
 // call is a call as it is described; [calls.Call] is what is written.
 type call = calls.Call
 
-// describe writes the OpenAPI document once. What it says of tools is for everyone: who may call them is not in it. As YAML
-// it is written for the first who asks: the writer takes some megabytes, which most servers never need.
-func (h *Handler) describe() error {
-	doc, err := h.openAPI()
-	if err != nil {
-		return err
+// described is the document as it is written, for one way of signing in.
+type described struct {
+	signIn SignIn
+	json   []byte
+	yaml   func() ([]byte, error) // its writer takes some megabytes, which most servers never need
+}
+
+// describe writes the OpenAPI document, and again when how one signs in has become known. What it says of tools is for
+// everyone: who may call them is not in it.
+func (h *Handler) describe(ctx context.Context) (*described, error) {
+	signIn := h.o.SignIn(ctx)
+	if known := h.written.Load(); known != nil && known.signIn == signIn {
+		return known, nil
 	}
-	described, err := json.Marshal(doc)
+	doc, err := h.openAPI(signIn)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	h.json = func() ([]byte, error) { return described, nil }
-	h.yaml = sync.OnceValues(func() ([]byte, error) {
+	d := &described{signIn: signIn}
+	if d.json, err = json.Marshal(doc); err != nil {
+		return nil, err
+	}
+	d.yaml = sync.OnceValues(func() ([]byte, error) {
 		var plain any
-		if err := json.Unmarshal(described, &plain); err != nil {
+		if err := json.Unmarshal(d.json, &plain); err != nil {
 			return nil, err
 		}
 		return yaml.Marshal(plain)
 	})
-	return nil
+	h.written.Store(d)
+	return d, nil
 }
 
-func (h *Handler) document(media string, read func() ([]byte, error)) http.HandlerFunc {
+func (h *Handler) document(media string, form func(*described) ([]byte, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		data, err := read()
+		d, err := h.describe(r.Context())
+		var data []byte
+		if err == nil {
+			data, err = form(d)
+		}
 		if err != nil {
 			h.refuse(w, r, err)
 			return
@@ -59,8 +75,12 @@ func (h *Handler) document(media string, read func() ([]byte, error)) http.Handl
 
 type members = map[string]any
 
-func (h *Handler) openAPI() (members, error) {
-	d := &describer{schemas: members{}, secured: h.o.Protect != nil}
+func (h *Handler) openAPI(signIn SignIn) (members, error) {
+	d := &describer{schemas: members{}}
+	schemes := h.security(signIn)
+	for _, name := range slices.Sorted(maps.Keys(schemes)) {
+		d.secured = append(d.secured, members{name: []any{}})
+	}
 	paths := members{}
 	add := func(op operation) {
 		at, _ := paths[op.path].(members)
@@ -91,7 +111,7 @@ func (h *Handler) openAPI() (members, error) {
 		"servers":    []any{members{"url": h.o.Public}},
 		"tags":       tags(),
 		"paths":      paths,
-		"components": members{"schemas": d.schemas, "securitySchemes": h.security()},
+		"components": members{"schemas": d.schemas, "securitySchemes": schemes},
 	}
 	return doc, d.err
 }
@@ -107,17 +127,17 @@ func tags() []any {
 }
 
 // security says how one signs in. The cookie is the console's.
-func (h *Handler) security() members {
+func (h *Handler) security(signIn SignIn) members {
 	if h.o.Protect == nil {
 		return members{}
 	}
 	schemes := members{
-		"bearer":  members{"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token of " + h.o.SignIn.Issuer},
+		"bearer":  members{"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token of " + signIn.Issuer},
 		"console": members{"type": "apiKey", "in": "cookie", "name": "__Host-fastmcp-auth", "description": "The session of the web console. Requests that change something need its X-CSRF-Token too."},
 	}
-	if h.o.SignIn.AuthorizationURL != "" {
+	if signIn.AuthorizationURL != "" {
 		schemes["oauth2"] = members{"type": "oauth2", "flows": members{"authorizationCode": members{
-			"authorizationUrl": h.o.SignIn.AuthorizationURL, "tokenUrl": h.o.SignIn.TokenURL, "scopes": h.o.SignIn.Scopes}}}
+			"authorizationUrl": signIn.AuthorizationURL, "tokenUrl": signIn.TokenURL, "scopes": members{signIn.Scope: "Every tool."}}}}
 	}
 	return schemes
 }
@@ -145,7 +165,7 @@ type schemaOf struct{ schema any }
 // describer turns operations into what the document says of them, and collects the schemas that they share.
 type describer struct {
 	schemas members
-	secured bool
+	secured []any // the ways of signing in, any of them; empty where nobody does
 	err     error
 }
 
@@ -160,8 +180,8 @@ func (d *describer) operation(op operation) members {
 	if op.body != nil {
 		out["requestBody"] = members{"required": true, "content": members{"application/json": members{"schema": d.schema(op.body)}}}
 	}
-	if d.secured {
-		out["security"] = []any{members{"bearer": []any{}}, members{"console": []any{}}}
+	if len(d.secured) > 0 {
+		out["security"] = d.secured
 	}
 	return out
 }

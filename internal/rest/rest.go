@@ -16,10 +16,12 @@
 package rest
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/fastmcp-auth/fastmcp-auth/internal/calls"
@@ -38,9 +40,10 @@ type Options struct {
 	// NeedsScope answers 403 with a challenge that names all of scopes, by way of [Handler.Refused]. Required with Protect.
 	NeedsScope func(w http.ResponseWriter, r *http.Request, scopes []string)
 
-	Version   string        // of the program
-	Public    string        // base URL that clients see, without a slash at the end
-	SignIn    SignIn        // what the document says of signing in
+	Version string // of the program
+	Public  string // base URL that clients see, without a slash at the end
+	// SignIn is what the document says of signing in, as far as it is known when somebody asks; nil means nothing.
+	SignIn    func(context.Context) SignIn
 	MaxBody   int64         // bytes of a request; 0 means 4 MiB
 	Keepalive time.Duration // between comments in a stream that is silent; 0 means 15 seconds
 	// WriteTimeout is the longest that one event may take to leave; 0 means 30 seconds.
@@ -52,16 +55,15 @@ type Options struct {
 
 // SignIn is what the OpenAPI document says of signing in.
 type SignIn struct {
-	AuthorizationURL, TokenURL string            // empty where the provider is not asked
-	Scopes                     map[string]string // each with what it opens
 	Issuer                     string
+	AuthorizationURL, TokenURL string // empty where they are not known
+	Scope                      string // to ask for
 }
 
 // Handler answers the REST API.
 type Handler struct {
-	o    Options
-	json func() ([]byte, error) // the document
-	yaml func() ([]byte, error)
+	o       Options
+	written atomic.Pointer[described] // nil before anybody asked
 }
 
 // New returns a handler. It starts nothing.
@@ -84,8 +86,10 @@ func New(o Options) (*Handler, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	h := &Handler{o: o}
-	return h, h.describe()
+	if o.SignIn == nil {
+		o.SignIn = func(context.Context) SignIn { return SignIn{} }
+	}
+	return &Handler{o: o}, nil
 }
 
 // Register puts every operation into mux, each behind sign-in by itself, and the document, which everyone may read.
@@ -105,8 +109,8 @@ func (h *Handler) Register(mux *http.ServeMux) {
 			h.refuse(w, r, errNoMethod)
 		})
 	}
-	mux.HandleFunc("GET /api/openapi.json", h.document("application/json", h.json))
-	mux.HandleFunc("GET /api/openapi.yaml", h.document("application/yaml", h.yaml))
+	mux.HandleFunc("GET /api/openapi.json", h.document("application/json", func(d *described) ([]byte, error) { return d.json, nil }))
+	mux.HandleFunc("GET /api/openapi.yaml", h.document("application/yaml", func(d *described) ([]byte, error) { return d.yaml() }))
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) { h.refuse(w, r, errNoRoute) })
 }
 
