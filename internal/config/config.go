@@ -15,6 +15,7 @@
 //	faults.go     all that is wrong, by the names that were typed
 //	explain.go    each value and where it came from
 //	providers.go  the identity providers the settings describe
+//	model.go      the language model, and OPENAI_…, the names that others use
 //	servers.go    the servers that are called by name
 //	terminal.go   NO_COLOR, CI and TERM, which are no settings
 //	desktop.go    keyring, browser and platform, which are none either
@@ -39,13 +40,14 @@ const (
 	Serve = "serve"
 	IDP   = "idp"
 	Demo  = "demo"
-	Call  = "call"   // and every other command that calls a server
+	Call  = "call" // and every other command that calls a server
+	Agent = "agent"
 	Show  = "config" // knows the settings of all the others
 )
 
 // Source is where settings are read from.
 type Source struct {
-	// Command is Serve, IDP, Demo, Call or Show. Settings of other commands are checked where they are said, but not used.
+	// Command is Serve, IDP, Demo, Call, Agent or Show. Settings of other commands are checked where they are said, but not used.
 	Command string
 	// Flags are the parsed flags that [Flags] declared. Nil means none were given.
 	Flags *pflag.FlagSet
@@ -90,6 +92,7 @@ type Settings struct {
 	StoreDir       string         `koanf:"store_dir"` // empty: the usual one
 	Insecure       bool           `koanf:"insecure_storage"`
 	Client         Client         `koanf:"client"`
+	Model          Model          `koanf:"model"`
 
 	OTel OTel // by the standard variables, not by the table
 
@@ -313,6 +316,8 @@ func (l *loader) gather(s *Settings) error {
 	env, dotenv := l.variables(environ), l.variables(inDotenv)
 	file := l.file(environ, inDotenv)
 	oldEnv, oldDotenv := l.legacy(environ, inDotenv, flags, env, dotenv, file)
+	l.openai(oldEnv, environ)
+	l.openai(oldDotenv, inDotenv)
 	return l.merge(s, l.defaults(), file, oldDotenv, dotenv, oldEnv, env, flags)
 }
 

@@ -39,7 +39,7 @@ func (l *loader) rows() []Row {
 		where := l.origins[d.key]
 		rows = append(rows, Row{Key: d.key, Value: format(d, where.value), Origin: where.origin})
 	}
-	if slices.Contains([]string{Call, Show}, l.src.Command) {
+	if slices.Contains([]string{Call, Agent, Show}, l.src.Command) {
 		rows = append(rows, l.serverRows()...)
 	}
 	return rows

@@ -40,6 +40,9 @@ func reference() string {
 	b.WriteString("\n## How servers are called\n\n")
 	b.WriteString(referenceCalling)
 	writeTable(&b, whenCalling)
+	b.WriteString("\n## How a language model is asked\n\n")
+	b.WriteString(referenceTalking)
+	writeTable(&b, whenTalking)
 	b.WriteString(referenceTail)
 	return b.String()
 }
@@ -91,6 +94,10 @@ func meaning(d *setting) string {
 	}
 	return text
 }
+
+const referenceTalking = "`OPENAI_MODEL`, `OPENAI_BASE_URL` and `OPENAI_API_KEY` mean `model.name`, `model.url` and `model.key`; the name with\n" +
+	"`FASTMCP_AUTH_` before counts more. A key of the environment goes to no address that a file of the working directory names: say\n" +
+	"both in one place. [The agent](../agent.md) has more.\n\n"
 
 const referenceHead = `<!-- Written by go test ./internal/config -run TestReferencePages -update. Change internal/config/table.go instead. -->
 

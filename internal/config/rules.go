@@ -58,6 +58,9 @@ func (l *loader) complete(s *Settings) {
 		}
 	}
 	l.completeStore(&s.Store)
+	if file := s.Model.KeyFile; file != "" && s.Model.Key == "" {
+		s.Model.Key = l.secretFile("model.key_file", file)
+	}
 	if file := s.Console.ClientSecretFile; file != "" && s.Console.ClientSecret == "" {
 		s.Console.ClientSecret = l.secretFile("console.client_secret_file", file)
 	}
@@ -93,8 +96,9 @@ func (l *loader) secretFile(key, path string) Secret {
 // check holds the settings against each other.
 func (l *loader) check(s *Settings) {
 	switch l.src.Command {
-	case Call:
+	case Call, Agent:
 		l.checkCA(s.CAFile)
+		l.checkModel(&s.Model)
 		return
 	case IDP:
 		l.checkIDP(s)

@@ -60,3 +60,13 @@ func (l *loader) checkStore(s *Store) {
 		}
 	}
 }
+
+// AgentDir is where conversations with the agent and what a person allowed it are kept; empty where the system says no
+// place.
+func (s *Settings) AgentDir() string {
+	dir := s.loader.stateDir()
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, "agent")
+}

@@ -26,6 +26,7 @@ const (
 	atStart = iota
 	whileRunning
 	whenCalling
+	whenTalking
 )
 
 // setting is one row of the table.
@@ -45,10 +46,11 @@ type setting struct {
 }
 
 var (
-	everywhere = []string{Serve, IDP, Demo, Call}
+	everywhere = []string{Serve, IDP, Demo, Call, Agent}
 	withDev    = []string{Serve, IDP, Demo}
 	tools      = []string{Serve, Demo}
-	calling    = []string{Call}
+	calling    = []string{Call, Agent}
+	talking    = []string{Agent}
 )
 
 // table is every setting there is. Flags, environment, file, page and checks are made from it.
@@ -67,7 +69,7 @@ var table = []setting{
 		help: "Let admin.addr, where nobody signs in, be beyond this machine; profiles stay on it."},
 	{key: "admin.allowed_hosts", kind: list, check: hostHeader,
 		help: "Names that admin.addr is asked by, besides the loopback names and, with admin.expose, any IP address."},
-	{key: "log.level", kind: text, fallback: "info", byCmd: map[string]string{Demo: "error", Call: "error"}, commands: everywhere, oneOf: []string{"debug", "info", "warn", "error"},
+	{key: "log.level", kind: text, fallback: "info", byCmd: map[string]string{Demo: "error", Call: "error", Agent: "error"}, commands: everywhere, oneOf: []string{"debug", "info", "warn", "error"},
 		help: "Least level that is logged."},
 	{key: "log.format", kind: text, fallback: "auto", commands: everywhere, oneOf: []string{"auto", "text", "json"},
 		help: "Form of the log; auto is text on a terminal and JSON elsewhere."},
@@ -251,6 +253,25 @@ var table = []setting{
 		help: "Client id at that identity provider."},
 	{key: "client.enterprise.secret_file", kind: text, commands: calling, section: whenCalling,
 		help: "File with the secret of that client."},
+
+	{key: "model.name", kind: text, commands: talking, section: whenTalking, check: printable,
+		help: "Language model, as its maker names it; at Azure the deployment."},
+	{key: "model.url", kind: text, commands: talking, section: whenTalking, check: baseURL,
+		help: "Base URL of an interface like OpenAI's; not said, it is OpenAI's own where there is a key, else Ollama or vLLM on this machine."},
+	{key: "model.kind", kind: text, fallback: "auto", commands: talking, section: whenTalking, oneOf: []string{"auto", "openai", "azure"},
+		help: "How the interface is spoken; auto is azure where model.url ends with openai.azure.com or cognitiveservices.azure.com."},
+	{key: "model.azure_version", kind: text, commands: talking, section: whenTalking, check: printable,
+		help: "Version of Azure's interface; not said, one that is known to work."},
+	{key: "model.key", kind: secret, commands: talking, section: whenTalking,
+		help: "Key of the model's maker."},
+	{key: "model.key_file", kind: text, commands: talking, section: whenTalking,
+		help: "File with that key; one line end at its end does not count."},
+	{key: "model.context", kind: number, fallback: "128000", commands: talking, section: whenTalking, low: 1000, high: 100_000_000,
+		help: "Tokens that the model can read at once; a conversation that comes near is summed up."},
+	{key: "model.price_in", kind: text, commands: talking, section: whenTalking, check: price,
+		help: "What a million tokens that the model reads cost, in any currency and in the file in quotes; not said, costs are unknown."},
+	{key: "model.price_out", kind: text, commands: talking, section: whenTalking, check: price,
+		help: "What a million tokens that it writes cost."},
 }
 
 // byKey returns the row of key, or nil.
