@@ -30,7 +30,7 @@ var plan = map[string][]string{
 	"internal/cli": {
 		"internal/arguments", "internal/bridge", "internal/editors", "internal/nearest",
 		"internal/app", "internal/config", "internal/telemetry", "internal/tui", "internal/doctor", "client", "client/signin",
-		"client/signin/opener", "client/signin/workload", "client/tokencache", "devidp", "oauth", "policy", "identity", "advice", "bearer"},
+		"agent", "agent/mcptools", "agent/openai", "client/signin/opener", "client/signin/workload", "client/tokencache", "devidp", "oauth", "policy", "identity", "advice", "bearer"},
 
 	// the serving half
 	"internal/app": {"web", "internal/calls", "internal/console", "internal/rest", "store", "store/sqlite", "store/redis", "internal/config", "internal/limits", "internal/telemetry", "internal/mcpserver", "internal/toolbox", "internal/tools",
@@ -83,6 +83,7 @@ var plan = map[string][]string{
 // fences keep a heavy dependency in the rooms that need it.
 var fences = map[string][]string{
 	"github.com/sashabaranov/": {"agent/openai"},
+	"github.com/yuin/goldmark": {"internal/tui"},
 	"github.com/spf13/cobra":   {"internal/cli"},
 	"charm.land/bubbletea":     {"internal/tui"},
 	"github.com/knadh/koanf":   {"internal/config"},

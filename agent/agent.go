@@ -166,7 +166,7 @@ func (t *turn) run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case t.stuck > a.limits.Repeats:
+		case t.stuck > 1:
 			return &LimitError{What: LimitRepeats, Most: fmt.Sprint(a.limits.Repeats)}
 		}
 	}

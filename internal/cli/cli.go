@@ -22,6 +22,7 @@
 //	man       manual pages                         man.go
 //	completion  what a shell offers on Tab         completion.go
 //	connect   a server over HTTP for a stdio client connect.go
+//	agent     a language model with tools          agent.go agent_model.go agent_shot.go agent_screen.go
 //	call      call tools of a server               call.go ask.go limit.go progress.go result.go
 //
 // What all that call a server have in common stands in session.go: settings and connection; signin.go and unattended.go: how
@@ -66,7 +67,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), healthCommand(), configCommand(s), policyCommand(s))
 	root.AddCommand(loginCommand(s), logoutCommand(s), accountsCommand(s), whoamiCommand(s), tokenCommand(s))
 	root.AddCommand(doctorCommand(s), explainCommand(s))
-	root.AddCommand(toolsCommand(s), callCommand(s), connectCommand(s),
+	root.AddCommand(toolsCommand(s), callCommand(s), agentCommand(s), connectCommand(s),
 		resourcesCommand(s), readCommand(s), promptsCommand(s), promptCommand(s), manCommand(s), serversCommand(s))
 	ran, err := root.ExecuteContextC(ctx)
 	if err == nil {

@@ -29,6 +29,7 @@ const (
 	exitSignIn      = 4
 	exitToolError   = 5
 	exitUnreachable = 6
+	exitLimit       = 7
 )
 
 // usageError is an error in what the person typed.
@@ -84,7 +85,7 @@ type errorLine struct {
 
 // errorKinds are the exit codes in words.
 var errorKinds = map[int]string{
-	exitFailed: "failed", exitUsage: "usage", exitCancelled: "cancelled", exitSignIn: "sign_in", exitToolError: "tool_error", exitUnreachable: "unreachable",
+	exitFailed: "failed", exitUsage: "usage", exitCancelled: "cancelled", exitSignIn: "sign_in", exitToolError: "tool_error", exitUnreachable: "unreachable", exitLimit: "limit",
 }
 
 func errorLineOf(err error) *errorLine {

@@ -54,6 +54,7 @@ func TestMain(m *testing.M) {
 //	broken NAME WAY    start a server that is wrong in one way: broken_test.go
 //	provider, fault, mint, bycode, secretless    development providers inside the test, and their tokens: parties_test.go
 //	BROWSER=person PERSON=NAME    a browser in which this user of a development provider signs in: parties_test.go
+//	model FILE         a server of language models that answers as the file says: agent_test.go
 //	envfile NAME FROM  write the file NAME with what stands in FROM, its $variables filled in
 //	http METHOD URL [HEADER…]    ask, and write status line, headers and body to stdout
 //
@@ -63,7 +64,7 @@ func TestScripts(t *testing.T) {
 	known := newSecrets(t.TempDir())
 	cmds := worldCommands()
 	maps.Copy(cmds, map[string]func(*testscript.TestScript, bool, []string){
-		"exits": exits, "start": start, "hangup": hangup, "terminate": terminate, "http": ask, "interrupted": interrupted, "envfile": envfile,
+		"exits": exits, "start": start, "hangup": hangup, "terminate": terminate, "http": ask, "interrupted": interrupted, "envfile": envfile, "model": model,
 		"broken": broken, "provider": provider, "fault": fault, "mint": mint, "bycode": bycode, "secretless": secretless,
 	})
 	t.Run("scripts", func(t *testing.T) { // ends when all have ended

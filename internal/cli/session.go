@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -24,6 +25,7 @@ type caller struct {
 	asJSON  bool   // --json: results are one JSON document on stdout
 	noAuth  bool   // --no-auth: no token is sent, and nobody signs in
 	account string // --account: who must have signed in; empty means who is chosen
+	reads   string // whose settings are read; empty means those of every calling command
 	anew    bool   // sign in though there is a kept sign-in
 
 	settings *config.Settings // with what they say about server in its place
@@ -36,7 +38,7 @@ type caller struct {
 
 // flags declares the flags that every calling command has.
 func (c *caller) flags(cmd *cobra.Command) {
-	config.Flags(cmd.Flags(), config.Call)
+	config.Flags(cmd.Flags(), cmp.Or(c.reads, config.Call))
 	cmd.Flags().BoolVar(&c.asJSON, "json", false, "Print one JSON document.")
 	cmd.Flags().BoolVar(&c.noAuth, "no-auth", false, "Send no token, and ask nobody to sign in.")
 	cmd.Flags().StringVar(&c.account, "account", "", "E-mail address, name or subject of the one to call as, when several have signed in.")
@@ -44,7 +46,7 @@ func (c *caller) flags(cmd *cobra.Command) {
 
 // load reads the settings. server is what an argument names, or empty for the one that is set.
 func (c *caller) load(cmd *cobra.Command, server string) (err error) {
-	if c.settings, err = config.Load(config.Source{Command: config.Call, Flags: cmd.Flags()}); err != nil {
+	if c.settings, err = config.Load(config.Source{Command: cmp.Or(c.reads, config.Call), Flags: cmd.Flags()}); err != nil {
 		return err
 	}
 	if server == "" {

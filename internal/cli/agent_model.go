@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/fastmcp-auth/fastmcp-auth/agent"
+	"github.com/fastmcp-auth/fastmcp-auth/agent/openai"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
+)
+
+// model is the configured one, or one that is found on this machine.
+func (c *conversation) model() (agent.Model, string, error) {
+	m := &c.settings.Model
+	o := openai.Config{URL: m.URL, Model: m.Name, Key: string(m.Key), Azure: m.IsAzure(), AzureVersion: m.AzureVersion, HTTPClient: &http.Client{Transport: http.DefaultTransport}}
+	if m.URL == "" && m.Key == "" {
+		found := openai.FindLocal(context.Background(), nil)
+		if len(found) == 0 {
+			return nil, "", noModel(m, true)
+		}
+		o.URL = found[0].URL
+		if o.Model == "" {
+			o.Model = found[0].Models[0]
+		}
+	}
+	if o.Model == "" || o.Azure && (o.Key == "" || o.URL == "") {
+		return nil, "", noModel(m, false)
+	}
+	model, err := openai.New(o)
+	if err != nil {
+		return nil, "", &hintError{code: exitUsage, err: err, hint: "docs/agent.md says how a model is named"}
+	}
+	return model, o.Model, nil
+}
+
+// noModel names all that is missing, how to get it, and what works without.
+func noModel(m *config.Model, looked bool) error {
+	var lines []string
+	if looked {
+		lines = append(lines, "no language model is configured, and neither Ollama nor vLLM answers on this machine")
+	}
+	if m.Name == "" {
+		lines = append(lines, "OPENAI_MODEL is missing: the name of the model, at Azure of the deployment")
+	}
+	if m.Key == "" && (m.URL == "" || m.IsAzure()) {
+		lines = append(lines, "OPENAI_API_KEY is missing: a key from your model's maker, for OpenAI from https://platform.openai.com/api-keys")
+	}
+	if m.URL == "" && (m.IsAzure() || looked) {
+		lines = append(lines, "OPENAI_BASE_URL is missing: where the model answers; not needed for OpenAI itself")
+	}
+	return &hintError{code: exitUsage, err: errors.New(strings.Join(lines, "\n")), hint: fmt.Sprintf(
+		"set them in the environment or in .env, or start Ollama (%q); without a model %q lists the tools and %q calls them",
+		"ollama run llama3.2", "fastmcp-auth tools", "fastmcp-auth call")}
+}
