@@ -76,7 +76,7 @@ func (h *Handler) document(media string, form func(*described) ([]byte, error)) 
 type members = map[string]any
 
 func (h *Handler) openAPI(signIn SignIn) (members, error) {
-	d := &describer{schemas: members{}}
+	d := &describer{schemas: members{}, problems: members{}}
 	schemes := h.security(signIn)
 	for _, name := range slices.Sorted(maps.Keys(schemes)) {
 		d.secured = append(d.secured, members{name: []any{}})
@@ -103,7 +103,6 @@ func (h *Handler) openAPI(signIn SignIn) (members, error) {
 	if d.err != nil {
 		return nil, d.err
 	}
-	d.schema(Problem{})
 	doc := members{
 		"openapi": "3.1.0",
 		"info": members{"title": "fastmcp-auth", "version": h.o.Version, "summary": "The tools of this server as a REST API",
@@ -111,7 +110,7 @@ func (h *Handler) openAPI(signIn SignIn) (members, error) {
 		"servers":    []any{members{"url": h.o.Public}},
 		"tags":       tags(),
 		"paths":      paths,
-		"components": members{"schemas": d.schemas, "securitySchemes": schemes},
+		"components": members{"schemas": d.schemas, "responses": d.problems, "securitySchemes": schemes},
 	}
 	return doc, d.err
 }
@@ -164,9 +163,10 @@ type schemaOf struct{ schema any }
 
 // describer turns operations into what the document says of them, and collects the schemas that they share.
 type describer struct {
-	schemas members
-	secured []any // the ways of signing in, any of them; empty where nobody does
-	err     error
+	schemas  members
+	problems members // responses
+	secured  []any   // the ways of signing in, any of them; empty where nobody does
+	err      error
 }
 
 func (d *describer) operation(op operation) members {
@@ -206,10 +206,17 @@ func (d *describer) responses(op operation) members {
 		out[strconv.Itoa(status)] = said
 	}
 	for _, status := range slices.Concat(common, op.problems) {
-		out[strconv.Itoa(status)] = members{"description": http.StatusText(status),
-			"content": members{"application/problem+json": members{"schema": d.schema(Problem{})}}}
+		out[strconv.Itoa(status)] = members{"$ref": "#/components/responses/" + d.problem(status)}
 	}
 	return out
+}
+
+// problem describes the problem documents of a status, once for all operations.
+func (d *describer) problem(status int) (name string) {
+	name = strings.ReplaceAll(http.StatusText(status), " ", "")
+	d.problems[name] = members{"description": http.StatusText(status),
+		"content": members{"application/problem+json": members{"schema": d.schema(Problem{})}}}
+	return name
 }
 
 func headersOf(all map[string]string) members {
