@@ -19,7 +19,7 @@ type MemoryOptions struct {
 func Memory(o MemoryOptions) Store {
 	m := &memory{
 		now: o.Now, maxItems: o.MaxItems, maxBytes: o.MaxBytes,
-		values: map[string]*value{}, logs: map[string]*log{}, watchers: Watchers{},
+		values: map[string]*value{}, logs: map[string]*log{},
 	}
 	if m.now == nil {
 		m.now = time.Now
@@ -182,15 +182,7 @@ func (m *memory) Entries(_ context.Context, name string, after uint64, most int)
 }
 
 func (m *memory) Watch(ctx context.Context, name string) (<-chan struct{}, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	woken, stop := m.watchers.Add(name)
-	context.AfterFunc(ctx, func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		stop()
-	})
-	return woken, nil
+	return m.watchers.Watch(ctx, name), nil
 }
 
 func (m *memory) Drop(_ context.Context, name string) error {

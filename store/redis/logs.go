@@ -52,15 +52,7 @@ func (s *remote) Entries(ctx context.Context, log string, after uint64, most int
 }
 
 func (s *remote) Watch(ctx context.Context, log string) (<-chan struct{}, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	woken, stop := s.watchers.Add(log)
-	context.AfterFunc(ctx, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		stop()
-	})
-	return woken, nil
+	return s.watchers.Watch(ctx, log), nil
 }
 
 func (s *remote) Drop(ctx context.Context, log string) error {

@@ -43,7 +43,7 @@ func Open(ctx context.Context, address string, o Options) (store.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("redis: connect: %w", err)
 	}
-	s := &remote{client: client, prefix: o.Prefix, log: o.Logger, watchers: store.Watchers{}}
+	s := &remote{client: client, prefix: o.Prefix, log: o.Logger}
 	if s.prefix == "" {
 		s.prefix = "fastmcp-auth:"
 	}
@@ -70,9 +70,7 @@ type remote struct {
 	log       *slog.Logger
 	stop      context.CancelFunc
 	listening sync.WaitGroup
-
-	mu       sync.Mutex
-	watchers store.Watchers
+	watchers  store.Watchers
 }
 
 func (s *remote) do(ctx context.Context, c rueidis.Completed) rueidis.RedisResult {
@@ -119,18 +117,12 @@ func (s *remote) listen(ctx context.Context) {
 		case <-ctx.Done():
 		case <-time.After(wait):
 		}
-		hooked := rueidis.WithOnSubscriptionHook(ctx, func(rueidis.PubSubSubscription) { s.wake((store.Watchers).WakeAll) })
+		hooked := rueidis.WithOnSubscriptionHook(ctx, func(rueidis.PubSubSubscription) { s.watchers.WakeAll() })
 		err := s.client.Receive(hooked, s.client.B().Subscribe().Channel(s.prefix+"changes").Build(), func(m rueidis.PubSubMessage) {
-			s.wake(func(w store.Watchers) { w.Wake(m.Message) })
+			s.watchers.Wake(m.Message)
 		})
 		if err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "redis is away", "cause", err)
 		}
 	}
-}
-
-func (s *remote) wake(f func(store.Watchers)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f(s.watchers)
 }

@@ -39,7 +39,7 @@ func (s *file) Append(ctx context.Context, log string, entry []byte, k store.Kee
 	if err != nil {
 		return 0, err
 	}
-	s.changed(log)
+	s.watchers.Wake(log)
 	return index, nil
 }
 
@@ -72,25 +72,11 @@ func (s *file) Entries(ctx context.Context, log string, after uint64, most int) 
 }
 
 func (s *file) Watch(ctx context.Context, log string) (<-chan struct{}, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	woken, stop := s.watchers.Add(log)
-	context.AfterFunc(ctx, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		stop()
-	})
-	return woken, nil
-}
-
-func (s *file) changed(log string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.watchers.Wake(log)
+	return s.watchers.Watch(ctx, log), nil
 }
 
 func (s *file) Drop(ctx context.Context, log string) error {
 	err := s.change(ctx, func(tx *sql.Tx) error { return s.drop(ctx, tx, log, "") })
-	s.changed(log)
+	s.watchers.Wake(log)
 	return err
 }

@@ -41,7 +41,7 @@ func Open(ctx context.Context, path string, o Options) (store.Store, error) {
 	if err := private(path); err != nil {
 		return nil, err
 	}
-	s := &file{now: o.Now, watchers: store.Watchers{}}
+	s := &file{now: o.Now}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -94,12 +94,12 @@ func private(path string) error {
 
 // file is a store in a file.
 type file struct {
-	db  *sql.DB
-	now func() time.Time
-
-	mu       sync.Mutex
+	db       *sql.DB
+	now      func() time.Time
 	watchers store.Watchers
-	swept    time.Time
+
+	mu    sync.Mutex
+	swept time.Time
 }
 
 // version says how the tables look; it stands in the file.
