@@ -28,6 +28,8 @@ var (
 	ErrNoPKCE = errors.New("signin: no PKCE")
 	// ErrForged means that an answer did not come from the authorization server that was asked (C-15, C-16).
 	ErrForged = errors.New("signin: the answer is not from the authorization server that was asked")
+	// ErrOtherIssuer means that the server names another authorization server than the one that a token may go to.
+	ErrOtherIssuer = errors.New("signin: another authorization server")
 
 	errOtherSignIn = errors.New("signin: what is kept belongs to another sign-in")
 )

@@ -40,6 +40,9 @@ type Exchange struct {
 	// Audience names the service that the token is for, where the authorization server wants a name beside the resource;
 	// empty means none.
 	Audience string
+	// Issuer is the only authorization server that the tokens of Subject and Actor go to, compared byte for byte; empty means
+	// whichever the server that is called names, so say it where that is not trusted with them.
+	Issuer   string
 	Scopes   []string         // nil means what the server asks for
 	Resource Resource         // zero means what the server's metadata names
 	Binding  Binding          // zero means where the server asks for bound tokens
@@ -51,6 +54,9 @@ type Exchange struct {
 func (e *Exchange) SignIn(ctx context.Context, r *Request) (oauth2.TokenSource, error) {
 	if e.Subject.Token == nil || e.Actor != nil && e.Actor.Token == nil {
 		return nil, errors.New("signin: Exchange has a subject or an actor without a token")
+	}
+	if err := goesOnlyTo(e.Issuer, r); err != nil {
+		return nil, err
 	}
 	return unattendedSignIn(ctx, r, terms{e.Scopes, e.Resource, e.Binding, e.Provider, e.Now}, e.Clients.or(e.ClientID), grantExchange,
 		func(ctx context.Context, g *grant, form url.Values) error {

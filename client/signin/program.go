@@ -77,6 +77,15 @@ func unattendedSignIn(ctx context.Context, r *Request, o terms, clients *Clients
 	return t, nil
 }
 
+// goesOnlyTo refuses to show somebody's token to another authorization server than issuer, where that was said: the server
+// that is called names the authorization server, and may name one that collects tokens.
+func goesOnlyTo(issuer string, r *Request) error {
+	if asked := r.Authorization.Issuer; issuer != "" && issuer != asked {
+		return fmt.Errorf("%w: the token goes to %s only, and the server names %s", ErrOtherIssuer, line(issuer), line(asked))
+	}
+	return nil
+}
+
 // without is list without s.
 func without(list []string, s string) []string {
 	var rest []string

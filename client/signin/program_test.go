@@ -27,9 +27,11 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+	"golang.org/x/oauth2"
 
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
+	"github.com/fastmcp-auth/fastmcp-auth/oauth"
 )
 
 func TestAProgramSignsInWithASecret(t *testing.T) {
@@ -377,5 +379,24 @@ func TestAPlatformsTokenProvesAClientAtEntra(t *testing.T) {
 	}
 	if f := s.forms[0]; asked != "api://AzureADTokenExchange" || f.Get("client_assertion") != "the-jwt" || f.Get("scope") != "api://app/.default" {
 		t.Errorf("asked for %q, sent %v", asked, f)
+	}
+}
+
+// The server that is called names the authorization server. One that is malicious names its own, which registers everybody.
+func TestC10_Attack59_AWorkloadsTokenGoesToItsOwnIssuerOnly(t *testing.T) {
+	p, r := manners()[0].start(t)
+	asked := 0
+	token := func(context.Context) (signin.Secret, error) { asked++; return "a-token-of-the-platform", nil }
+	anyone := signin.Clients{Register: &oauth.ClientMetadata{ClientName: "test"}}
+	for name, flow := range map[string]interface {
+		SignIn(context.Context, *signin.Request) (oauth2.TokenSource, error)
+	}{
+		"workload": &signin.Workload{Clients: anyone, Issuer: "https://sso.example.com",
+			Assertion: func(ctx context.Context, _ string) (signin.Secret, error) { return token(ctx) }},
+		"exchange": &signin.Exchange{Clients: anyone, Issuer: p.Issuer() + "/", Subject: signin.Subject{Token: token}},
+	} {
+		if _, err := flow.SignIn(t.Context(), r); !errors.Is(err, signin.ErrOtherIssuer) || asked != 0 {
+			t.Errorf("%s: error %v, and the token was asked for %d times", name, err, asked)
+		}
 	}
 }

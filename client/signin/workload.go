@@ -26,6 +26,10 @@ type Workload struct {
 	Assertion func(ctx context.Context, audience string) (Secret, error)
 	// Audience is what Assertion is asked for; empty means the issuer.
 	Audience string
+	// Issuer is the only authorization server that Assertion's token goes to, compared byte for byte; empty means whichever
+	// the server that is called names. Say it where Assertion does not make a token for the audience it is asked for, as
+	// with a file: whoever has such a token can show it elsewhere.
+	Issuer   string
 	Scopes   []string         // nil means what the server asks for
 	Resource Resource         // zero means what the server's metadata names
 	Binding  Binding          // zero means where the server asks for bound tokens
@@ -37,6 +41,9 @@ type Workload struct {
 func (w *Workload) SignIn(ctx context.Context, r *Request) (oauth2.TokenSource, error) {
 	if w.Assertion == nil {
 		return nil, errors.New("signin: Workload.Assertion is nil")
+	}
+	if err := goesOnlyTo(w.Issuer, r); err != nil {
+		return nil, err
 	}
 	return unattendedSignIn(ctx, r, terms{w.Scopes, w.Resource, w.Binding, w.Provider, w.Now}, w.Clients.or(w.ClientID), grantJWTBearer,
 		func(ctx context.Context, g *grant, form url.Values) error {

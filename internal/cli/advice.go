@@ -50,6 +50,8 @@ func adviceFor(err error) (a advice.Advice, code int, found bool) {
 		return advice.Advice{Next: advice.SignIn}, exitSignIn, true
 	case isDown(err):
 		return advice.Advice{Cause: "the server, or its authorization server, has a fault of its own", Next: advice.Again}, exitUnreachable, true
+	case errors.Is(err, signin.ErrOtherIssuer):
+		return advice.Advice{Cause: "client.issuer says where your token may go", Next: advice.Diagnose}, exitSignIn, true
 	case errors.As(err, new(*client.DiscoveryError)), errors.As(err, new(*signin.Error)):
 		return advice.Advice{Next: advice.Diagnose, Support: a.Support}, exitSignIn, true
 	}

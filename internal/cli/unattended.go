@@ -32,9 +32,9 @@ func (c *caller) unattended(hc *http.Client) (client.SignIn, error) {
 	}
 	switch s.Flow {
 	case "workload":
-		return &signin.Workload{Clients: c.clients(nil), Assertion: c.assertion(hc), Audience: s.Audience, Scopes: scopes, Resource: resource, Provider: habits}, nil
+		return &signin.Workload{Clients: c.clients(nil), Assertion: c.assertion(hc), Audience: s.Audience, Issuer: s.Issuer, Scopes: scopes, Resource: resource, Provider: habits}, nil
 	case "exchange":
-		return &signin.Exchange{Clients: c.clients(proof), Subject: c.subject(), Audience: s.Audience, Scopes: scopes, Resource: resource, Provider: habits}, nil
+		return &signin.Exchange{Clients: c.clients(proof), Subject: c.subject(), Audience: s.Audience, Issuer: s.Issuer, Scopes: scopes, Resource: resource, Provider: habits}, nil
 	case "enterprise":
 		e := &s.Enterprise
 		provider := signin.EnterpriseIDP{Issuer: e.Issuer, TokenEndpoint: e.TokenEndpoint, ClientID: e.ClientID}

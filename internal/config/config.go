@@ -17,6 +17,7 @@
 //	providers.go  the identity providers the settings describe
 //	model.go      the language model, and OPENAI_…, the names that others use
 //	servers.go    the servers that are called by name
+//	trust.go      what a file that was merely found does not decide
 //	terminal.go   NO_COLOR, CI and TERM, which are no settings
 //	desktop.go    keyring, browser and platform, which are none either
 //	state.go      where the store is, by what the system says
@@ -291,6 +292,7 @@ type said struct {
 	name   string // as the person typed it: --addr, FASTMCP_AUTH_ADDR, addr
 	place  string // where it stands, when the name alone does not say: .env:3
 	origin string // for Explain
+	found  bool   // in a file of the working directory that nobody named: trust.go
 	value  any
 }
 

@@ -49,7 +49,7 @@ func (l *loader) variables(vars map[string]variable) layer {
 			l.faults.add(v.name, v.place, "is no setting%s", didYouMean(strings.ToUpper(v.name[len(envPrefix):]), envNames(), envPrefix))
 			continue
 		}
-		l.take(into, d, said{name: v.name, place: v.place, origin: v.origin()}, []string{v.value})
+		l.take(into, d, said{name: v.name, place: v.place, origin: v.origin(), found: v.place != ""}, []string{v.value})
 	}
 	return into
 }

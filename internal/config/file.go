@@ -102,7 +102,7 @@ func (l *loader) file(environ, dotenv map[string]variable) layer {
 	body, err := readFile(l.inDir(path), maxFile)
 	switch {
 	case err == nil:
-		return l.parseFile(path, body)
+		return l.parseFile(path, body, name == "" || place != "")
 	case name == "" && errors.Is(err, errMissing):
 		return nil
 	case name == "":
@@ -113,9 +113,9 @@ func (l *loader) file(environ, dotenv map[string]variable) layer {
 	return nil
 }
 
-// parseFile reads the YAML in body.
-func (l *loader) parseFile(path string, body []byte) layer {
-	r := &fileReader{loader: l, path: path, into: layer{}}
+// parseFile reads the YAML in body. found says that nobody but the working directory named the file.
+func (l *loader) parseFile(path string, body []byte, found bool) layer {
+	r := &fileReader{loader: l, path: path, found: found, into: layer{}}
 	var doc, more yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(body))
 	err := decoder.Decode(&doc)
@@ -139,8 +139,9 @@ func (l *loader) parseFile(path string, body []byte) layer {
 // fileReader walks the YAML of one file.
 type fileReader struct {
 	*loader
-	path string
-	into layer
+	path  string
+	found bool
+	into  layer
 }
 
 func (r *fileReader) fault(n *yaml.Node, key, problem string, args ...any) {
@@ -241,7 +242,7 @@ func nearKey(section, name string) string {
 
 // setting reads the value n of d, whose key stands at.
 func (r *fileReader) setting(d *setting, at, n *yaml.Node) {
-	where := said{name: d.key, place: r.place(at), origin: fmt.Sprintf("%s:%d", r.path, at.Line)}
+	where := said{name: d.key, place: r.place(at), origin: fmt.Sprintf("%s:%d", r.path, at.Line), found: r.found}
 	var err error
 	switch d.kind {
 	case list:

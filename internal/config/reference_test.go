@@ -169,6 +169,12 @@ servers:
     ca_file: partner-ca.pem
 ` + "```" + `
 
+A folder may be a stranger's. So ` + "`fastmcp-auth.yaml` and `.env`" + ` that were found in the working directory, and not named by ` + "`--config`" + ` or
+` + "`FASTMCP_AUTH_CONFIG`" + ` of the environment, may say servers, ` + "`client.id`, `client.issuer`, `client.scopes`" + ` and how a person signs in. They may not
+say a proof, a ` + "`model.key_file`, `client.resource`, `client.provider`, `ca_file`, `store_dir` or `insecure_storage`" + `; and where the client has a proof, nothing of
+` + "`client`" + ` and not the server either. What is said there is refused by its name, and nothing is sent. For settings of your own in every
+folder, export ` + "`FASTMCP_AUTH_CONFIG=~/.config/fastmcp-auth.yaml`" + `.
+
 A proxy is taken from ` + "`HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`" + `, as everywhere.
 
 `
@@ -193,7 +199,7 @@ const referenceTail = `
 - A client has one proof: ` + "`client.secret`, `client.secret_file`, `client.key_file` or `client.platform`" + `. With one it needs ` + "`client.id`" + `
   and ` + "`client.issuer`" + `, so that the proof goes nowhere else.
 - ` + "`client.flow`" + ` needs what it signs in with: ` + "`credentials`" + ` a proof or ` + "`client.token_file`, `workload`" + ` a ` + "`client.token_file` or `client.platform`" + `,
-  ` + "`exchange`" + ` a ` + "`client.token_file`, `enterprise`" + ` that and ` + "`client.enterprise`" + `.
+  ` + "`exchange`" + ` a ` + "`client.token_file`" + `, both with ` + "`client.issuer`" + `, where alone that token goes, and ` + "`enterprise` a `client.token_file`" + ` and ` + "`client.enterprise`" + `.
 - ` + "`fastmcp-auth demo`" + ` uses its own development provider, whatever provider is configured.
 
 ## Names of the earlier demonstration

@@ -97,8 +97,10 @@ func (l *loader) secretFile(key, path string) Secret {
 func (l *loader) check(s *Settings) {
 	switch l.src.Command {
 	case Call, Agent:
-		l.checkCA(s.CAFile)
-		l.checkModel(&s.Model)
+		if l.trusts("ca_file", "store_dir", "insecure_storage", "model.key_file") {
+			l.checkCA(s.CAFile)
+			l.checkModel(&s.Model)
+		}
 		return
 	case IDP:
 		l.checkIDP(s)

@@ -99,7 +99,7 @@ func (r *fileReader) servers(n *yaml.Node) {
 			r.fault(at, full, "is one more than %d servers", maxServers)
 			return
 		}
-		one := &fileReader{loader: r.loader, path: r.path, into: layer{}}
+		one := &fileReader{loader: r.loader, path: r.path, found: r.found, into: layer{}}
 		one.server(full, value)
 		r.loader.servers[name] = one.into
 		if _, said := one.into["server"]; !said && !r.refused[full] {
@@ -202,7 +202,9 @@ func (s *Settings) Call(typed string) (*Called, error) {
 	}
 	if own, said := s.servers[name]["ca_file"]; said && !outranks(s.loader.origins["ca_file"]) {
 		called.CAFile = l.inDir(own.value.(string))
-		l.checkCA(called.CAFile)
+		if !own.found {
+			l.checkCA(called.CAFile)
+		}
 	}
 	k := koanf.New(".")
 	if err := k.Load(confmap.Provider(flat, "."), nil); err != nil {
@@ -214,8 +216,11 @@ func (s *Settings) Call(typed string) (*Called, error) {
 	if err != nil {
 		return nil, fmt.Errorf("merge: %w", err)
 	}
-	l.completeClient(&called.Client)
+	l.checkTrust(&called.Client, cmp.Or(s.servers[name]["server"].found, typed == s.Server && s.loader.origins["server"].found))
 	if len(l.faults.List) > 0 {
+		return nil, &l.faults
+	}
+	if l.completeClient(&called.Client); len(l.faults.List) > 0 {
 		return nil, &l.faults
 	}
 	return called, nil
@@ -326,8 +331,10 @@ func (l *loader) checkFlow(c *Client, proof string) {
 		if c.TokenFile == "" && c.Platform == "" {
 			l.lacks("client.token_file", "client.flow is workload, and there is no token of the platform (client.platform will do)")
 		}
+		needs("client.issuer", c.Issuer, "the platform's token goes to one authorization server only")
 	case "exchange":
 		needs("client.token_file", c.TokenFile, "client.flow is exchange, and there is no token to exchange")
+		needs("client.issuer", c.Issuer, "the token to exchange goes to one authorization server only")
 	case "enterprise":
 		needs("client.token_file", c.TokenFile, "client.flow is enterprise, and there is no ID token of the person")
 		needs("client.enterprise.issuer", c.Enterprise.Issuer, "client.flow is enterprise")

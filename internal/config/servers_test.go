@@ -18,6 +18,8 @@ servers:
     url: http://127.0.0.1:8000/mcp
 `
 
+var named = []string{"--config=" + defaultFile}
+
 // call loads p for a calling command and names a server.
 func call(t *testing.T, p place, typed string) (*Called, error) {
 	t.Helper()
@@ -40,7 +42,7 @@ func TestAServerIsCalledByNameURLOrHost(t *testing.T) {
 		{"other.example.com", "", "https://other.example.com"},
 		{"http://other.example.com/mcp", "", "http://other.example.com/mcp"},
 	} {
-		c, err := call(t, place{files: yamlFile(twoServers)}, row.typed)
+		c, err := call(t, place{files: yamlFile(twoServers), args: named}, row.typed)
 		if err != nil || c.Name != row.name || c.URL != row.url {
 			t.Errorf("%s: %+v, %v", row.typed, c, err)
 		}
@@ -49,7 +51,7 @@ func TestAServerIsCalledByNameURLOrHost(t *testing.T) {
 		"toolz": `did you mean tools?`, "unknown": "is no server", "ftp://mcp.example.com": "not an http or https URL",
 		"https://me@mcp.example.com": "without user", "https://mcp.example.com/#a": "without user and fragment",
 	} {
-		_, err := call(t, place{files: yamlFile(twoServers)}, typed)
+		_, err := call(t, place{files: yamlFile(twoServers), args: named}, typed)
 		if faults := (*Faults)(nil); !errors.As(err, &faults) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", typed, err)
 		}
@@ -71,7 +73,7 @@ func TestWhatServersSaysCountsMoreThanTheFileAndLessThanTheRest(t *testing.T) {
 		{"the environment", place{environ: []string{"FASTMCP_AUTH_CLIENT_ID=env"}}, "tools", "env", []string{"execute"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			row.p.files = yamlFile(twoServers)
+			row.p.files, row.p.args = yamlFile(twoServers), append(row.p.args, named...)
 			c, err := call(t, row.p, row.typed)
 			if err != nil || c.Client.ID != row.id || !slices.Equal(c.Client.Scopes, row.scopes) || c.Client.Resource != "send" || c.Client.Flow != "auto" {
 				t.Errorf("%+v, %v", c, err)
@@ -114,6 +116,8 @@ func TestAClientsProofIsWholeOrRefused(t *testing.T) {
 		{"no secret in the file", append([]string{"--client-secret-file=nowhere"}, whole...), "nowhere is not there"},
 		{"no key in the file", append([]string{"--client-key-file=nowhere"}, whole...), "is not there"},
 		{"credentials without a proof", append([]string{"--client-flow=credentials"}, whole...), "the client has no proof"},
+		{"a workload without an issuer", []string{"--client-flow=workload", "--client-token-file=t"}, "client.issuer: the platform's token goes to one authorization server only"},
+		{"an exchange without an issuer", []string{"--client-flow=exchange", "--client-token-file=t"}, "client.issuer: the token to exchange goes to one authorization server only"},
 		{"workload without a token", []string{"--client-flow=workload"}, "there is no token of the platform"},
 		{"exchange without a token", []string{"--client-flow=exchange"}, "there is no token to exchange"},
 		{"enterprise without its provider", []string{"--client-flow=enterprise", "--client-token-file=t"}, "client.enterprise.issuer: client.flow is enterprise"},
@@ -132,13 +136,13 @@ func TestAClientsProofIsWholeOrRefused(t *testing.T) {
 }
 
 func TestFilesOfAServerStartFromTheWorkingDirectory(t *testing.T) {
-	c, err := call(t, place{files: map[string]string{
+	c, err := call(t, place{args: named, files: map[string]string{
 		defaultFile: "servers: {a: {url: https://a.example/mcp, client: {token_file: t}}}\n",
 	}}, "a")
 	if err != nil || !filepath.IsAbs(c.Client.TokenFile) || filepath.Base(c.Client.TokenFile) != "t" {
 		t.Errorf("%+v, %v", c, err)
 	}
-	_, err = call(t, place{files: map[string]string{
+	_, err = call(t, place{args: named, files: map[string]string{
 		defaultFile: "servers: {a: {url: https://a.example/mcp, ca_file: ca.pem}}\n", "ca.pem": "none",
 	}}, "a")
 	if err == nil || !strings.Contains(err.Error(), "holds no certificate as PEM") {
