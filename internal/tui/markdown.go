@@ -230,4 +230,3 @@ func beside(block, first, rest string) string {
 	}
 	return strings.Join(lines, "\n")
 }
-
