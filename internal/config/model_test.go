@@ -16,7 +16,7 @@ func TestTheModelHasTheNamesThatOthersUse(t *testing.T) {
 	if s, err = (place{command: Agent, environ: []string{"OPENAI_MODEL=tiny", "FASTMCP_AUTH_MODEL_NAME=small", "OPENAI_API_KEY="}}).load(t); err != nil || s.Model.Name != "small" || s.Model.Key != "" {
 		t.Errorf("%+v %v", s, err)
 	}
-	if s, err = (place{command: Call, environ: []string{"OPENAI_BASE_URL=no url"}}).load(t); err != nil {
+	if _, err := (place{command: Call, environ: []string{"OPENAI_BASE_URL=no url"}}).load(t); err != nil {
 		t.Errorf("a command without a model minds: %v", err)
 	}
 }
