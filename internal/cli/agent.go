@@ -18,6 +18,7 @@ import (
 
 	"github.com/fastmcp-auth/fastmcp-auth/agent"
 	"github.com/fastmcp-auth/fastmcp-auth/agent/mcptools"
+	"github.com/fastmcp-auth/fastmcp-auth/agent/openai"
 	"github.com/fastmcp-auth/fastmcp-auth/client"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/tui"
@@ -75,8 +76,12 @@ type conversation struct {
 	transcript *agent.Transcript // nil where nothing is kept
 	agent      *agent.Agent
 	modelName  string
-	one        *shot // where it is asked once
-	chat       interface{ Note(string) }
+	one        *shot     // where it is asked once
+	chat       *tui.Chat // where a person talks
+	options    agent.Options
+	turning    turning
+	ctx        context.Context // of the screen
+	endpoint   openai.Config   // where the model answers
 }
 
 func (c *conversation) run(cmd *cobra.Command, args []string) error {

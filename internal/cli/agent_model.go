@@ -33,6 +33,7 @@ func (c *conversation) model() (agent.Model, string, error) {
 	if err != nil {
 		return nil, "", &hintError{code: exitUsage, err: err, hint: "docs/agent.md says how a model is named"}
 	}
+	c.endpoint = o
 	return model, o.Model, nil
 }
 

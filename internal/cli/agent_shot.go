@@ -54,8 +54,9 @@ func (c *conversation) start(o agent.Options, once bool) (err error) {
 		c.servers.Down = one.down
 	} else {
 		o.Hear, o.Approve = c.hear, c.approve
-		c.servers.Down = func(s mcptools.Server, err error) { c.chat.Note(c.down(s, err)) }
+		c.newChat()
 	}
+	c.options = o
 	if c.agent, err = agent.New(o); err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ type asker struct {
 	in   *os.File // nil where nobody may be asked
 	out  io.Writer
 	look tui.Options
+	chat *tui.Chat // where it is asked on a full screen
 	// hold gives the terminal to what is shown, and stops the clocks meanwhile.
 	hold func(show func())
 
@@ -44,7 +45,7 @@ func newAsker(s streams, noInput bool, look tui.Options) *asker {
 func (a *asker) answer(ctx context.Context, q client.Question) (result any, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.in == nil {
+	if a.in == nil && a.chat == nil {
 		a.refused = questionText(q)
 		return nil, fmt.Errorf("the server asks: %s", a.refused)
 	}
@@ -59,6 +60,14 @@ func (a *asker) answer(ctx context.Context, q client.Question) (result any, err 
 		}
 	})
 	return result, err
+}
+
+// form asks where the person is.
+func (a *asker) form(ctx context.Context, f tui.Form) ([]string, int, error) {
+	if a.chat != nil {
+		return a.chat.Ask(ctx, f)
+	}
+	return f.Ask(ctx, a.in, a.out, a.look)
 }
 
 // unanswered is the question that could not be asked, or empty.
@@ -106,7 +115,7 @@ func (a *asker) elicit(ctx context.Context, params json.RawMessage) (any, error)
 		return nil, fmt.Errorf("read the server's question: %w", err)
 	}
 	form := tui.Form{Title: "The server asks", Text: e.Message, Fields: fields(schema.Properties, nil), Actions: []string{"Accept", "Decline", "Cancel"}}
-	values, action, err := form.Ask(ctx, a.in, a.out, a.look)
+	values, action, err := a.form(ctx, form)
 	if err == tui.ErrLeft {
 		return map[string]any{"action": "cancel"}, nil
 	}
@@ -133,7 +142,7 @@ func (a *asker) visit(ctx context.Context, e elicitation) (any, error) {
 		Title: "The server asks you to open an address", Text: e.Message + "\n\n  " + address + "\n\nOpen it only if you trust it, and go on when you are done there.",
 		Actions: []string{"I have opened it", "Decline", "Cancel"},
 	}
-	_, action, err := form.Ask(ctx, a.in, a.out, a.look)
+	_, action, err := a.form(ctx, form)
 	switch {
 	case err == tui.ErrLeft:
 		return map[string]any{"action": "cancel"}, nil
@@ -174,7 +183,7 @@ func (a *asker) sample(ctx context.Context, params json.RawMessage) (any, error)
 		Title: "The server asks for what a language model would say. There is none here: answer yourself, or refuse", Text: text.String(),
 		Fields: []tui.Field{{Name: "answer", Kind: "text", Required: true}}, Actions: []string{"Send", "Refuse"},
 	}
-	values, action, err := form.Ask(ctx, a.in, a.out, a.look)
+	values, action, err := a.form(ctx, form)
 	if err == tui.ErrLeft || err == nil && action != 0 {
 		return nil, fmt.Errorf("the person refused to answer in place of a language model")
 	}
@@ -201,7 +210,7 @@ func (a *asker) arguments(ctx context.Context, t *tool, given map[string]any) (m
 		return given, nil
 	}
 	form := tui.Form{Title: t.Name, Text: t.brief(), Fields: fields(t.schema.Properties, given), Actions: []string{"Call"}}
-	values, _, err := form.Ask(ctx, a.in, a.out, a.look)
+	values, _, err := a.form(ctx, form)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin/opener"
 	"github.com/fastmcp-auth/fastmcp-auth/client/tokencache"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/tui"
 	"github.com/fastmcp-auth/fastmcp-auth/oauth"
 )
 
@@ -87,7 +88,14 @@ func (c *caller) attended() tokencache.Flow {
 	}
 	return flowFunc(func(ctx context.Context, r *signin.Request) (source oauth2.TokenSource, err error) {
 		ask := func() {
+			calledOff := errors.New("called off")
+			ctx, cancel := context.WithCancelCause(ctx)
+			defer cancel(nil)
+			c.stage.signing(func() { cancel(calledOff) })
 			source, err = c.flowFor(r).SignIn(ctx, r)
+			if err != nil && context.Cause(ctx) == calledOff {
+				err = fmt.Errorf("%w: called off here", signin.ErrDeclined)
+			}
 			c.stage.close(err)
 		}
 		if c.hold == nil {
@@ -154,6 +162,16 @@ func (c *caller) showBrowser(p signin.BrowserPrompt) {
 // askPaste shows the page and reads one line.
 func (c *caller) askPaste(ctx context.Context, p signin.PastePrompt) (string, error) {
 	c.kept.Announce(p.Issuer, p.Server, tokencache.Pending{URL: p.URL})
+	if c.stage.chat != nil {
+		values, _, err := c.stage.chat.Ask(ctx, tui.Form{
+			Title: "Sign in to " + p.Server, Text: "Open, in any browser,\n\n  " + p.URL + "\n\nIt ends at an address that begins with " + p.RedirectURI + " and may show an error. Paste that address here.",
+			Fields: []tui.Field{{Name: "address", Kind: "text", Required: true}}, Actions: []string{"Sign in"},
+		})
+		if err != nil {
+			return "", err
+		}
+		return values[0], nil
+	}
 	c.stage.paste(p)
 	return readLine(ctx, c.in)
 }

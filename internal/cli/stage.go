@@ -18,8 +18,10 @@ import (
 type stage struct {
 	out  io.Writer
 	look tui.Options
+	chat *tui.Chat // where it is shown on a full screen
 
 	mu    sync.Mutex
+	off   func()                    // calls the sign-in off
 	shown interface{ Close(error) } // nil while nothing is shown
 }
 
@@ -27,6 +29,12 @@ var errCodeExpired = errors.New("the code has ended; here is another")
 
 // device shows a code.
 func (s *stage) device(p signin.DevicePrompt) {
+	if s.chat != nil {
+		s.show(s.chat.Device(tui.Device{
+			UserCode: p.UserCode, VerificationURI: p.VerificationURI, VerificationURIComplete: p.VerificationURIComplete, Expires: p.Expires, Server: p.Server,
+		}, s.callOff))
+		return
+	}
 	s.show(tui.DeviceScreen(s.out, tui.Device{
 		UserCode: p.UserCode, VerificationURI: p.VerificationURI, VerificationURIComplete: p.VerificationURIComplete,
 		Expires: p.Expires, Server: p.Server,
@@ -35,6 +43,10 @@ func (s *stage) device(p signin.DevicePrompt) {
 
 // browser says which page is being opened, before it is: the person may have to open it by hand.
 func (s *stage) browser(p signin.BrowserPrompt) {
+	if s.chat != nil {
+		s.show(s.chat.Wait(fmt.Sprintf("Sign in to %s in the browser that opens. If none does, open\n\n  %s", tui.Clean(p.Server), tui.Clean(p.URL)), s.callOff))
+		return
+	}
 	fmt.Fprintf(s.out, "Sign in to %s in the browser that opens. If none does, open\n  %s\n", tui.Clean(p.Server), tui.Clean(p.URL))
 	s.show(&plainStage{s.out})
 }
@@ -54,6 +66,22 @@ func (s *stage) waiting(p tokencache.Pending) {
 	}
 	if left := time.Until(p.Expires); left > 0 {
 		fmt.Fprintf(s.out, "That is good for %s.\n", left.Round(time.Second))
+	}
+}
+
+// signing gives what calls the sign-in off.
+func (s *stage) signing(off func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.off = off
+}
+
+func (s *stage) callOff() {
+	s.mu.Lock()
+	off := s.off
+	s.mu.Unlock()
+	if off != nil {
+		off()
 	}
 }
 

@@ -10,6 +10,8 @@
 //	choose    asks a person for one of many                 choose.go
 //	steps     headings, steps, facts and code of a tour     steps.go
 //	checks    what was looked at, and what mends it        checks.go
+//	markdown  what a language model writes                  markdown.go
+//	chat      a conversation on a full screen               chat.go, chat_view.go, chat_dialog.go
 //	clean     strangers' words, harmless and short          clean.go
 package tui
 
