@@ -37,15 +37,15 @@ demo: web/dist/index.html ## sign in, call a protected tool with live progress, 
 	@go build -tags $(TAGS) -o $(BINARY) ./cmd/fastmcp-auth
 	@$(BINARY) demo $(ARGS)
 
-test: ## run every test with the race detector, against real parties too
+test: web/dist/index.html ## run every test with the race detector, against real parties too
 	@if [ -z "$(NPM)" ]; then \
-	  echo "left out: MCP Inspector, the TypeScript client and the conformance suite (interop/), because npm is missing. Install Node.js and npm to run them."; \
+	  echo "left out: MCP Inspector, the TypeScript client, the conformance suite and the web console (interop/, web/), because npm is missing. Install Node.js and npm to run them."; \
 	  if [ "$$CI" = true ]; then exit 1; fi; fi
 	@if [ -z "$(MVN)" ]; then \
 	  echo "left out: Keycloak (interop/keycloak/), because java or mvn is missing. Install Java 17 or newer and Maven to run it."; \
 	  if [ "$$CI" = true ]; then exit 1; fi; fi
 	@if [ -z "$(CHROMIUM)" ]; then \
-	  echo "left out: what a real browser does (interop/keycloak/), because chromium is missing. Install Chromium to run it."; \
+	  echo "left out: what a real browser does (interop/keycloak/, interop/console/), because chromium is missing. Install Chromium to run it."; \
 	  if [ "$$CI" = true ]; then exit 1; fi; fi
 	@if [ -z "$(PYTHON)" ]; then \
 	  echo "left out: the fuzzer of the REST API (interop/rest/), because python3 is missing. Install Python 3.11 or newer to run it."; \
@@ -62,6 +62,7 @@ test: ## run every test with the race detector, against real parties too
 	@if [ -z "$(PROMTOOL)" ]; then \
 	  echo "left out: the alert rules (deploy/prometheus/), because promtool is missing. Install Prometheus to check them."; \
 	  if [ "$$CI" = true ]; then exit 1; fi; fi
+	@if [ -n "$(NPM)" ]; then cd web && npm run --silent test; fi
 	FASTMCP_AUTH_INTEGRATION=1 go test -race ./...
 	cd deploy/lint && go test ./...
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=1000x

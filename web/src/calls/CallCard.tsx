@@ -1,5 +1,5 @@
 // One call: how far it is, what it asks, and what came of it.
-import { Alert, Button, Code, Group, Progress, Text } from '@mantine/core'
+import { Alert, Button, Code, Group, Text } from '@mantine/core'
 import { lazy, Suspense, useEffect, useId, useState, type ReactNode } from 'react'
 import { ended, type Call, type State } from '../api/wire'
 import { keepDraft } from '../shell/drafts'
@@ -123,16 +123,29 @@ function Opened({ seen, title, heading, onClose }: { seen: Call; title: string; 
 }
 
 function Moving({ call, title, connected }: { call: Call; title: string; connected: boolean }) {
+  const now = useNow(true)
   const { progress: done = 0, total, message } = call.progress ?? {}
   const known = total !== undefined && total > 0
-  const percent = known ? Math.min(100, (done / total) * 100) : 100
+  // A tool that says nothing for a second says nothing at all: then the bar tells only that it works.
+  const unknown = !known && (call.progress !== undefined || now - Date.parse(call.begun) > 1000)
+  const percent = known ? Math.min(100, (done / total) * 100) : 0
   const text = known ? `${Math.round(percent)} %` : call.progress ? String(done) : ''
   const id = useId()
   return (
     <div className="moving">
-      <Progress.Root size="md" className="bar-of-progress">
-        <Progress.Section value={percent} striped={!known} animated={!known} aria-label={`How far ${title} is`} aria-valuetext={known ? `${text}${message ? `, ${message}` : ''}` : 'under way'} aria-describedby={id} />
-      </Progress.Root>
+      <div
+        className="progress"
+        role="progressbar"
+        aria-label={`How far ${title} is`}
+        aria-valuemin={0}
+        aria-valuemax={100}
+        aria-valuenow={unknown ? undefined : Math.round(percent)}
+        aria-valuetext={known ? `${text}${message ? `, ${message}` : ''}` : 'under way'}
+        aria-describedby={id}
+        data-unknown={unknown || undefined}
+      >
+        <div style={{ width: `${unknown ? 100 : percent}%` }} />
+      </div>
       <div className="message" id={id}>
         <span>{connected ? (message ?? 'Under way') : 'The connection is lost and is being taken up again; the call goes on.'}</span>
         <span>{text}</span>

@@ -10,7 +10,7 @@ import { CallCard } from '../calls/CallCard'
 import { callsQuery, useBegin } from '../calls/calls'
 import type { Draft } from '../forms/SchemaForm'
 import type { Fault } from '../forms/validator'
-import { keepDraft, takeDraft } from '../shell/drafts'
+import { dropDraft, keepDraft, readDraft } from '../shell/drafts'
 import { Link } from '../shell/Link'
 import { Page } from '../shell/Page'
 import { Trouble } from '../shell/Trouble'
@@ -34,18 +34,18 @@ export default function Tool({ name, session }: { name: string; session: Session
 function Known({ tool, session }: { tool: import('../api/wire').Tool; session: Session }) {
   const owner = session.identity?.subject ?? ''
   const place = `${owner} ${tool.name}`
-  const [kept] = useState(() => takeDraft<Draft>(place))
+  const [kept] = useState(() => readDraft<Draft>(place))
   const [draft, setDraft] = useState<Draft>(kept ?? { view: 'form', value: undefined, text: '{}' })
   const touched = useRef(kept !== undefined)
   const latest = useRef(draft)
   latest.current = draft
   // What was filled in outlives a look at another page, and a sign-in.
-  useEffect(
-    () => () => {
+  useEffect(() => {
+    dropDraft(place)
+    return () => {
       if (touched.current) keepDraft(place, latest.current)
-    },
-    [place],
-  )
+    }
+  }, [place])
   const begin = useBegin()
   const key = useRef(newKey())
   const calls = useQuery(callsQuery)

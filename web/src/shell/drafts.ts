@@ -10,12 +10,20 @@ export function keepDraft(tool: string, draft: unknown): void {
   }
 }
 
-export function takeDraft<T>(tool: string): T | undefined {
+/** Reads a draft and leaves it: a page may be drawn more than once before it is shown. */
+export function readDraft<T>(tool: string): T | undefined {
   try {
     const kept = sessionStorage.getItem(key(tool))
-    sessionStorage.removeItem(key(tool))
     return kept === null ? undefined : (JSON.parse(kept) as T)
   } catch {
     return undefined
+  }
+}
+
+export function dropDraft(tool: string): void {
+  try {
+    sessionStorage.removeItem(key(tool))
+  } catch {
+    // There is none.
   }
 }

@@ -3,8 +3,7 @@ import { createTheme, type CSSVariablesResolver } from '@mantine/core'
 // Every pair of colours that text stands in has a contrast of 4.5:1 or more; axe holds the pages to it in both schemes.
 export const theme = createTheme({
   primaryColor: 'cyan',
-  primaryShade: { light: 9, dark: 4 },
-  autoContrast: true,
+  primaryShade: 9,
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, sans-serif',
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, monospace',
   defaultRadius: 'md',
@@ -20,11 +19,17 @@ export const resolver: CSSVariablesResolver = () => ({
     '--mantine-color-placeholder': '#5c666f',
     '--mantine-color-error': '#b42318',
     '--mantine-color-anchor': '#0b5f74',
+    '--mantine-color-cyan-filled-hover': '#08586a',
+    '--mantine-primary-color-filled-hover': '#08586a',
+    '--mantine-color-cyan-light-hover': '#e3fafc',
+    '--mantine-primary-color-light-hover': '#e3fafc',
     '--mantine-color-body': '#ffffff',
     '--panel': '#f5f8f9',
     '--line': '#d5dde1',
   },
   dark: {
+    '--mantine-color-cyan-filled-hover': '#08586a',
+    '--mantine-primary-color-filled-hover': '#08586a',
     '--mantine-color-dimmed': '#b6bec5',
     '--mantine-color-placeholder': '#a3abb2',
     '--mantine-color-error': '#ff9b92',

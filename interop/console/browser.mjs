@@ -1,0 +1,95 @@
+// A real Chromium without a window, and what is watched while a person walks through the console: what the browser
+// complains of, and what leaves the console's origin.
+import assert from 'node:assert/strict'
+import { createRequire } from 'node:module'
+import { readFileSync } from 'node:fs'
+
+const require = createRequire(new URL('../../web/package.json', import.meta.url))
+const { chromium } = require('playwright-core')
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
+
+export const base = process.env.CONSOLE
+export const provider = process.env.PROVIDER
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-dev-shm-usage', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+})
+
+const watched = []
+
+/** A person's browser: its own cookies and storage. */
+export async function person({ scheme = 'light', width = 1200, height = 800, motion = 'no-preference' } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: motion, locale: 'en-GB', timezoneId: 'UTC' })
+  context.setDefaultTimeout(30_000)
+  const seen = { complaints: [], foreign: [], answers: [], allowed: [], own: [base + '/'] }
+  watched.push(seen)
+  const watch = (page) => {
+    page.on('pageerror', (error) => seen.complaints.push(`${page.url()}: ${error.message}`))
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type()) && seen.own.some((one) => page.url().startsWith(one)) && !seen.allowed.some((one) => one.test(message.text()))) seen.complaints.push(`${page.url()}: ${message.text()}`)
+    })
+    page.on('request', (request) => {
+      const url = request.url()
+      // The person goes to the provider and back; the page itself never asks anybody else.
+      const travels = request.isNavigationRequest() && provider && url.startsWith(provider)
+      const from = request.frame().url()
+      if (!seen.own.some((one) => url.startsWith(one)) && !/^(data|blob|about):/.test(url) && !travels && !(provider && from.startsWith(provider))) seen.foreign.push(url)
+    })
+    page.on('response', (response) => {
+      if (response.url().startsWith(base)) seen.answers.push(response)
+    })
+  }
+  context.on('page', watch)
+  return { context, seen, page: await context.newPage() }
+}
+
+/** Ends the walk: whatever was complained of, or asked of others, is a failure. */
+export async function walk(steps) {
+  try {
+    for (const [name, step] of Object.entries(steps)) {
+      try {
+        await step()
+      } catch (error) {
+        error.message = `${name}: ${error.message}`
+        throw error
+      }
+      console.log(`done: ${name}`)
+    }
+    for (const { complaints, foreign } of watched) {
+      assert.deepEqual(complaints, [], 'the browser complains')
+      assert.deepEqual(foreign, [], 'the pages ask others')
+    }
+  } finally {
+    await browser.close()
+  }
+}
+
+/** What axe finds wrong with a page, in a line each. */
+export async function violations(page) {
+  // Playwright runs scripts in the page from outside of it, which its policy does not forbid.
+  await page.evaluate(axe)
+  const { violations } = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }))
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} at ${target.join(' ')}: ${failureSummary.split('\n').slice(1).join(' ').trim()}`))
+}
+
+/** Signs in from wherever the console shows its button. */
+export async function signIn(page, name) {
+  await page.getByRole('link', { name: /^Sign in/ }).click()
+  await page.waitForURL((url) => url.href.startsWith(provider))
+  await page.getByRole('button', { name }).click()
+  await page.waitForURL((url) => url.href.startsWith(base))
+}
+
+export const card = (page) => page.locator('article.card').first()
+
+/** How far the newest call is, in percent. */
+export const percent = async (page) => Number(await card(page).getByRole('progressbar').getAttribute('aria-valuenow'))
+
+/** Begins a call of reverse_tool from its page. */
+export async function reverse(page, text) {
+  await page.getByLabel('query').fill(text)
+  await page.getByRole('button', { name: 'Call', exact: true }).click()
+}
+
+export { assert }

@@ -1,0 +1,29 @@
+// A way to the server that can be cut, as a train in a tunnel cuts it.
+import { createServer, request } from 'node:http'
+
+/** Stands before the server at base; cut ends every connection that is open. */
+export async function cuttable(base) {
+  const open = new Set()
+  const server = createServer((ask, answer) => {
+    const headers = { ...ask.headers, host: new URL(base).host }
+    if (headers.origin) headers.origin = base
+    const onward = request(base + ask.url, { method: ask.method, headers }, (back) => {
+      answer.writeHead(back.statusCode, back.headers)
+      back.pipe(answer)
+      back.on('error', () => answer.destroy())
+    })
+    onward.on('error', () => answer.destroy())
+    answer.on('close', () => onward.destroy())
+    ask.pipe(onward)
+  })
+  server.on('connection', (socket) => {
+    open.add(socket)
+    socket.on('close', () => open.delete(socket))
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    at: `http://127.0.0.1:${server.address().port}`,
+    cut: () => open.forEach((socket) => socket.destroy()),
+    close: () => (open.forEach((socket) => socket.destroy()), server.close()),
+  }
+}
