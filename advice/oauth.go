@@ -14,7 +14,7 @@ const (
 // codes, not as numbers.
 var codes = map[string]entry{
 	NoClientID:   {cause: "no client id is known for {issuer}, and it registers none by itself", cure: "create a public client at the provider and set its id (client.id)", page: appsPage},
-	NoPKCE:       {cause: "{issuer} does not say that it protects codes by PKCE with S256", cure: "have the provider publish code_challenge_methods_supported, or sign in by device code", next: Diagnose},
+	NoPKCE:       {cause: "{issuer} does not say that it protects codes by PKCE with S256", cure: "have the provider publish code_challenge_methods_supported, or sign in by device code (login --device); where it is Entra behind another address, client.provider entra says so", next: Diagnose},
 	Forged:       {cause: "the answer did not come from the authorization server that was asked", cure: "nothing of it was used; if it happens again, something stands between", next: Diagnose},
 	NoDeviceFlow: {cause: "{issuer} offers no device flow", next: SignInBrowser},
 

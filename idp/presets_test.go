@@ -130,8 +130,15 @@ func TestRecognize(t *testing.T) {
 		"https://sso.example.com/realms/main/":                  "oidc",
 		"https://idp.example.com":                               "oidc",
 		"http://127.0.0.1:8080":                                 "oidc",
-		"":                                                      "oidc",
-		"%zz":                                                   "oidc",
+		"http://127.0.0.1:8080/" + tenant + "/v2.0":             "entra",
+		"http://[::1]:8080/" + tenant + "/v2.0":                 "entra",
+		"http://127.0.0.1:8080/some/" + tenant + "/v2.0":        "oidc",
+		"http://127.0.0.1:8080/main/v2.0":                       "oidc",
+		"http://127.0.0.1.evil.example/" + tenant + "/v2.0":     "oidc",
+		"https://evil.example/" + tenant + "/v2.0":              "oidc",
+		"http://user@127.0.0.1:8080/" + tenant + "/v2.0":        "oidc",
+		"":    "oidc",
+		"%zz": "oidc",
 	} {
 		p := idp.Recognize(issuer)
 		if p.Name != want {

@@ -9,6 +9,9 @@ import (
 // knows of the provider's habits depends on it. An issuer it does not know is [OIDC].
 func Recognize(issuer string) Provider {
 	u, err := url.Parse(issuer)
+	if err == nil && u.User == nil && isLoopback(u.Hostname()) {
+		return recognizeLocal(issuer)
+	}
 	if err != nil || u.Scheme != "https" || u.User != nil {
 		return OIDC(issuer)
 	}
@@ -30,6 +33,17 @@ func Recognize(issuer string) Provider {
 		if p := Keycloak(base, segments[len(segments)-1]); p.Issuers[0].Name == issuer {
 			return p
 		}
+	}
+	return OIDC(issuer)
+}
+
+// recognizeLocal knows who stands in for Entra on this machine, such as the development provider in that character: its
+// issuers have Entra's shape, which nobody else's have. Beyond this machine only Entra's own addresses count, since what is
+// let pass for Entra, such as metadata that do not mention PKCE, must not be had by a path (C-13).
+func recognizeLocal(issuer string) Provider {
+	of, v2 := strings.CutSuffix(issuer, "/v2.0")
+	if i := strings.LastIndexByte(of, '/'); v2 && IsGUID(of[i+1:]) && strings.Count(of, "/") == 3 {
+		return EntraIn(EntraCloud{Login: of[:i], STS: of[:i]}, of[i+1:])
 	}
 	return OIDC(issuer)
 }
