@@ -14,6 +14,7 @@
 //	the TypeScript client: lists, calls, progress    typescript_test.go
 //	what it makes of a refusal                       refusal_test.go
 //	how it signs in by itself                        signin_test.go
+//	a language model that is not ours, for the agent  agent_test.go
 //	the official conformance suite                   conformance_test.go, conformance_client_test.go
 package interop_test
 
