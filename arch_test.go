@@ -22,7 +22,7 @@ var plan = map[string][]string{
 	// beside the door: what measures the house
 	"conformance/client": {"client", "client/signin", "oauth"},
 	"conformance/server": {"internal/mcpserver", "internal/toolbox", "policy"},
-	"bench":              {"internal/app", "internal/config", "internal/tools", "bearer", "devidp", "identity", "idp", "policy"},
+	"bench":              {"agent", "internal/app", "internal/config", "internal/tools", "bearer", "devidp", "identity", "idp", "policy"},
 
 	"interop/program": {},
 

@@ -14,6 +14,15 @@ import (
 
 // TestMain lets this test be every process that a measurement starts: the program, with its one argument serve, and the
 // children of the measurement.
+// TestTheAgentIsMeasured holds the measurement to bringing both numbers.
+func TestTheAgentIsMeasured(t *testing.T) {
+	lines, err := talk(t.Context())
+	if err != nil || len(lines) != 2 || lines[0].value <= 0 {
+		t.Fatalf("%v %v", lines, err)
+	}
+	t.Log(lines)
+}
+
 func TestMain(m *testing.M) {
 	args := os.Args[1:]
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

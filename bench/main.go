@@ -12,6 +12,7 @@
 //	a child process and what it used      child.go
 //	start, idle memory, streams, size     program.go streams.go
 //	the command line's own call           calls.go
+//	a turn of the agent                   agent.go
 //	nanoseconds of single steps           steps.go
 //	the table and the budgets             report.go
 //

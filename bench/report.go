@@ -135,6 +135,7 @@ func budgets(ctx context.Context, w io.Writer, o options, r *results, idp *devid
 	for _, more := range []func() ([]budget, error){
 		func() ([]budget, error) { return steps(ctx, idp) },
 		func() ([]budget, error) { return program(ctx, o, idp) },
+		func() ([]budget, error) { return talk(ctx) },
 		func() ([]budget, error) { return commandLine(ctx, o, idp) },
 		func() ([]budget, error) { return streams(ctx, o, idp) },
 	} {

@@ -53,7 +53,7 @@ func (l *loader) openai(into layer, vars map[string]variable) {
 	}
 }
 
-// checkModel holds the settings of the model against each other. Attack: a folder somebody sent has a .env or a settings
+// checkModel holds the settings of the model against each other. Attack 59: a folder somebody sent has a .env or a settings
 // file that names their address, and the key in the environment of whoever works there would go to it.
 func (l *loader) checkModel(m *Model) {
 	if m.KeyFile != "" && l.given("model.key") {
@@ -62,22 +62,20 @@ func (l *loader) checkModel(m *Model) {
 	if (m.PriceIn == "") != (m.PriceOut == "") {
 		l.blame(map[bool]string{true: "model.price_in", false: "model.price_out"}[m.PriceIn != ""], "needs the other price beside it, model.price_in and model.price_out")
 	}
+	if !l.trusts("model.key_file") {
+		return
+	}
 	key, address := l.origins["model.key"], l.origins["model.url"]
 	if m.KeyFile != "" {
 		key = l.origins["model.key_file"]
 	}
-	if m.Key == "" || m.URL == "" || placeOf(address.origin) == placeOf(key.origin) || trusted(address.origin) {
+	if m.Key == "" || !address.found || key.found && placeOf(key.origin) == placeOf(address.origin) {
 		return
 	}
 	l.blame("model.url", "would get the key that %s says; say both in one place, so that no folder can send a key elsewhere", key.name)
 }
 
-// trusted reports whether a value was said by the person, not by a file of the folder they happen to be in.
-func trusted(origin string) bool {
-	return placeOf(origin) == "flag" || placeOf(origin) == "environment"
-}
-
-// placeOf is the kind of place that an origin names: flag, environment, .env, or a file.
+// placeOf is the place that an origin names, such as .env.
 func placeOf(origin string) string {
 	place, _, _ := strings.Cut(origin, " ")
 	place, _, _ = strings.Cut(place, ":")

@@ -35,7 +35,7 @@ func TestAzureIsKnownByItsName(t *testing.T) {
 	}
 }
 
-// TestAFolderSendsNoKeyElsewhere: a .env or a settings file that came with a folder names an address for the key that the
+// TestAFolderSendsNoKeyElsewhere is attack 59: a .env or a settings file that came with a folder names an address for the key that the
 // person has in the environment.
 func TestAFolderSendsNoKeyElsewhere(t *testing.T) {
 	key := []string{"OPENAI_API_KEY=hush"}
@@ -44,8 +44,9 @@ func TestAFolderSendsNoKeyElsewhere(t *testing.T) {
 		p    place
 		says string
 	}{
-		{"the address in .env", place{environ: key, files: dotenv("OPENAI_BASE_URL=https://evil.example/v1")}, "OPENAI_BASE_URL"},
+		{"attack 59: the address in .env", place{environ: key, files: dotenv("OPENAI_BASE_URL=https://evil.example/v1")}, "OPENAI_BASE_URL"},
 		{"the address in the settings file", place{environ: key, files: yamlFile("model:\n  url: https://evil.example/v1\n")}, "model.url"},
+		{"attack 59: a file of the person for a key", place{files: yamlFile("model:\n  url: https://evil.example/v1\n  key_file: /etc/hostname\n")}, "model.key_file"},
 		{"both in .env", place{files: dotenv("OPENAI_API_KEY=hush\nOPENAI_BASE_URL=https://m.example/v1")}, ""},
 		{"both in the environment", place{environ: append(key, "OPENAI_BASE_URL=https://m.example/v1")}, ""},
 		{"the address in a flag", place{environ: key, args: []string{"--model-url", "https://m.example/v1"}}, ""},
