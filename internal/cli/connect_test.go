@@ -18,7 +18,7 @@ func TestConnect(t *testing.T) {
 		t.Run(version, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "connect", url)
 			cmd.Args[0] = "fastmcp-auth" // TestMain goes by the name
-			cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
+			cmd.Env = ofHome(t.TempDir())
 			cmd.Stderr = os.Stderr
 			var progress []float64
 			client := mcp.NewClient(&mcp.Implementation{Name: "stdio", Version: "1"}, &mcp.ClientOptions{
@@ -60,7 +60,7 @@ func serving(t *testing.T, flags ...string) string {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], append([]string{"serve", "--addr", "127.0.0.1:0"}, flags...)...)
 	cmd.Args[0] = "fastmcp-auth" // TestMain goes by the name
-	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
+	cmd.Env = ofHome(t.TempDir())
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

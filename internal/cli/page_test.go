@@ -30,7 +30,7 @@ func TestPageRuns(t *testing.T) {
 			ran++
 			cmd := exec.CommandContext(t.Context(), "sh", "-c", command)
 			cmd.Dir = dir
-			cmd.Env = append(os.Environ(), "HOME="+dir, "FASTMCP_AUTH_SERVER="+url, "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+			cmd.Env = append(ofHome(dir), "FASTMCP_AUTH_SERVER="+url, "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 			out, _ := cmd.Output() // an example may show a failure
 			if got := strings.TrimSuffix(string(out), "\n"); got != want {
 				t.Errorf("$ %s\n%s\n\nthe page says\n%s", command, got, want)

@@ -133,7 +133,7 @@ func bycode(ts *testscript.TestScript, _ bool, args []string) {
 	p := ts.Value(providers).(map[string]*devidp.Running)[args[1]]
 	cmd := exec.Command(filepath.Join(binDir(ts), "fastmcp-auth"), args[3:]...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(os.Environ(), "CI=", "HOME="+ts.Getenv("HOME"), "FASTMCP_AUTH_CLIENT_ID="+ts.Getenv("FASTMCP_AUTH_CLIENT_ID"))
+	cmd.Env = append(ofHome(ts.Getenv("HOME")), "CI=", "FASTMCP_AUTH_CLIENT_ID="+ts.Getenv("FASTMCP_AUTH_CLIENT_ID"))
 	said := &heard{more: make(chan struct{}, 1)}
 	cmd.Stderr = said
 	ts.Check(cmd.Start())

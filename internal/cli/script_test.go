@@ -146,7 +146,7 @@ func (h *heard) String() string {
 func start(ts *testscript.TestScript, _ bool, args []string) {
 	p := &process{cmd: exec.Command(filepath.Join(binDir(ts), "fastmcp-auth"), args[1:]...), stderr: heard{more: make(chan struct{}, 1)}}
 	p.cmd.Dir = ts.MkAbs(".")
-	p.cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "TRANSCRIPT="+ts.Getenv("TRANSCRIPT"))
+	p.cmd.Env = append(ofHome(ts.Getenv("HOME")), "TRANSCRIPT="+ts.Getenv("TRANSCRIPT"))
 	for _, name := range strings.Fields(ts.Getenv("PASS")) {
 		p.cmd.Env = append(p.cmd.Env, name+"="+ts.Getenv(name))
 	}
@@ -218,7 +218,7 @@ func interrupted(ts *testscript.TestScript, _ bool, args []string) {
 	stderr := heard{more: make(chan struct{}, 1)}
 	var stdout bytes.Buffer
 	cmd := exec.Command(filepath.Join(binDir(ts), "fastmcp-auth"), args[2:]...)
-	cmd.Dir, cmd.Env = ts.MkAbs("."), append(os.Environ(), "HOME="+ts.Getenv("HOME"), "TRANSCRIPT="+ts.Getenv("TRANSCRIPT"))
+	cmd.Dir, cmd.Env = ts.MkAbs("."), append(ofHome(ts.Getenv("HOME")), "TRANSCRIPT="+ts.Getenv("TRANSCRIPT"))
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	ts.Check(cmd.Start())
 	ts.Defer(func() { cmd.Process.Kill() })

@@ -32,7 +32,7 @@ func started(t *testing.T, env []string, args ...string) *service {
 	t.Helper()
 	s := &service{cmd: exec.Command("fastmcp-auth", append([]string{"serve", "--addr", "127.0.0.1:0"}, args...)...)}
 	s.cmd.Dir = t.TempDir()
-	s.cmd.Env = append(os.Environ(), env...)
+	s.cmd.Env = append(ofHome(s.cmd.Dir), env...)
 	s.cmd.Stderr = &s.stderr
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {

@@ -30,7 +30,7 @@ func (p *guarded) run(args ...string) (stdout, stderr string, code, codes int) {
 	p.t.Helper()
 	cmd := exec.CommandContext(p.t.Context(), os.Args[0], args...)
 	cmd.Args[0] = "fastmcp-auth" // TestMain goes by the name
-	cmd.Env = append(os.Environ(), "CI=", "HOME="+p.home, "XDG_CONFIG_HOME="+p.home, "DBUS_SESSION_BUS_ADDRESS=", "XDG_RUNTIME_DIR=",
+	cmd.Env = append(ofHome(p.home), "CI=", "XDG_CONFIG_HOME="+p.home, "DBUS_SESSION_BUS_ADDRESS=", "XDG_RUNTIME_DIR=",
 		"FASTMCP_AUTH_SERVER="+p.url, "FASTMCP_AUTH_CLIENT_FLOW=device", "FASTMCP_AUTH_CLIENT_ID="+devidp.ClientCLI)
 	var out bytes.Buffer
 	cmd.Stdout = &out

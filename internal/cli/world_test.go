@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -301,6 +302,30 @@ func together(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(here(ts).provider.ApproveDevice(code, args[0]))
 	one()
 	two()
+}
+
+// ofHome is the environment of this process for another whose home is dir: nothing that a test runs touches the home of
+// whoever runs it.
+func ofHome(dir string) []string {
+	environ := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "XDG_") || strings.HasPrefix(s, "STATE_DIRECTORY=") })
+	return append(environ, "HOME="+dir)
+}
+
+func TestNoProcessIsStartedInTheHomeOfThePerson(t *testing.T) {
+	names, err := filepath.Glob("*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inherits := regexp.MustCompile(`\.Env = .*os\.Environ\(\)`)
+	for _, name := range names {
+		body, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line := inherits.Find(body); line != nil {
+			t.Errorf("%s: %s: use ofHome", name, line)
+		}
+	}
 }
 
 // program is the program, as the script runs it.
