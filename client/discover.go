@@ -144,7 +144,7 @@ func (d *Discovery) readResource(ctx context.Context, hc *http.Client, server *u
 	case err != nil:
 	case !speaksFor(m.Resource, server):
 		// C-25; RFC 9728, section 3.3: a document that speaks for another resource must not be used.
-		err = fmt.Errorf("it speaks for %s, not for %s", quote(m.Resource), d.Server)
+		err = &ResourceError{Named: quote(m.Resource), Called: d.Server}
 	case len(m.AuthorizationServers) == 0:
 		err = errors.New("it names no authorization server")
 	}

@@ -49,6 +49,17 @@ type StatusError struct{ Status int }
 // Error names the status.
 func (e *StatusError) Error() string { return fmt.Sprintf("HTTP %d", e.Status) }
 
+// ResourceError is metadata of another resource than the one that is called (C-25).
+type ResourceError struct {
+	Named  string // by the metadata, on one line
+	Called string
+}
+
+// Error names both.
+func (e *ResourceError) Error() string {
+	return fmt.Sprintf("it speaks for %s, not for %s", e.Named, e.Called)
+}
+
 // RedirectError is a redirect that was not followed, since a token must not travel along.
 type RedirectError struct {
 	From, To string

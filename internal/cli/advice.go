@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"strings"
 
 	"github.com/fastmcp-auth/fastmcp-auth/advice"
@@ -50,6 +52,8 @@ func adviceFor(err error) (a advice.Advice, code int, found bool) {
 		return advice.Advice{Next: advice.SignIn}, exitSignIn, true
 	case isDown(err):
 		return advice.Advice{Cause: "the server, or its authorization server, has a fault of its own", Next: advice.Again}, exitUnreachable, true
+	case otherName(err) != "":
+		return advice.Advice{Cause: "the server goes by " + otherName(err), Cure: "call it by that: --server " + otherName(err)}, exitSignIn, true
 	case errors.Is(err, signin.ErrOtherIssuer):
 		return advice.Advice{Cause: "client.issuer says where your token may go", Next: advice.Diagnose}, exitSignIn, true
 	case errors.As(err, new(*client.DiscoveryError)), errors.As(err, new(*signin.Error)):
@@ -61,6 +65,27 @@ func adviceFor(err error) (a advice.Advice, code int, found bool) {
 		}
 	}
 	return advice.Advice{}, exitFailed, false
+}
+
+// otherName is what a server on this machine calls itself, where it was called by another name of this machine, such as
+// localhost for 127.0.0.1; or nothing. A token is for one of them only, so it is the person who changes the name.
+func otherName(err error) string {
+	var other *client.ResourceError
+	if !errors.As(err, &other) {
+		return ""
+	}
+	named, err1 := url.Parse(other.Named)
+	called, err2 := url.Parse(other.Called)
+	if err1 != nil || err2 != nil || !loopback(named.Hostname()) || !loopback(called.Hostname()) || named.Port() != called.Port() ||
+		named.Scheme != called.Scheme || named.Path != called.Path || named.String() != other.Named || clean(other.Named) != other.Named {
+		return ""
+	}
+	return other.Named
+}
+
+func loopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.Unmap().IsLoopback()
 }
 
 // isDown reports whether metadata were answered with a status that says nothing about them.

@@ -158,3 +158,18 @@ func TestCIAsksNobody(t *testing.T) {
 		}
 	}
 }
+
+// serve and the commands that call it meet without a word being said: a token is for one name of this machine, not for all.
+func TestTheServerThatIsCalledIsTheOneThatServes(t *testing.T) {
+	serves, err := place{command: Serve}.load(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls, err := place{command: Call}.load(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "http://" + serves.Addr + "/mcp"; calls.Server != want {
+		t.Errorf("%s is called, and %s serves", calls.Server, want)
+	}
+}
