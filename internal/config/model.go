@@ -49,7 +49,7 @@ func (l *loader) openai(into layer, vars map[string]variable) {
 		if d == nil || v.value == "" || !d.usedBy(l.src.Command) {
 			continue
 		}
-		l.take(into, d, said{name: v.name, place: v.place, origin: v.origin()}, []string{v.value})
+		l.take(into, d, said{name: v.name, place: v.place, origin: v.origin(), found: v.place != ""}, []string{v.value})
 	}
 }
 
