@@ -73,7 +73,7 @@ type client struct {
 func loopbackRedirects() []string {
 	var uris []string
 	for _, host := range []string{"127.0.0.1", "localhost", "[::1]"} {
-		for _, path := range []string{"", "/", "/callback", "/oauth/callback", "/auth/callback"} {
+		for _, path := range []string{"", "/", "/callback", "/oauth/callback", "/auth/callback", "/api/docs/oauth2-redirect.html"} {
 			uris = append(uris, "http://"+host+path)
 		}
 	}

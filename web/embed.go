@@ -11,6 +11,7 @@
 package web
 
 import (
+	"context"
 	"embed"
 	"io/fs"
 	"net/http"
@@ -22,9 +23,9 @@ var dist embed.FS
 
 // Options of a Console. The zero value works.
 type Options struct {
-	// TokenOrigins are the origins that the API's documentation may send a code to, so that Authorize works in it:
-	// "https://login.example.com". Nil means none.
-	TokenOrigins []string
+	// TokenURL is where the API's documentation may send a code to, so that Authorize works in it; it is asked for each
+	// time. Nil, or a text that is no URL, means nowhere.
+	TokenURL func(context.Context) string
 	// Files are what was built: index.html, docs/index.html, assets. Nil means what stands in the binary.
 	Files fs.FS
 }
@@ -32,7 +33,7 @@ type Options struct {
 // Console hands out the pages.
 type Console struct {
 	files  fs.FS
-	docs   string // what the documentation may connect to besides its own origin
+	token  func(context.Context) string
 	built  bool
 	assets http.Handler
 }
@@ -47,7 +48,10 @@ func New(o Options) (*Console, error) {
 		o.Files = built
 	}
 	_, err := fs.Stat(o.Files, "index.html")
-	return &Console{files: o.Files, docs: strings.Join(o.TokenOrigins, " "), built: err == nil, assets: assets{o.Files}}, nil
+	if o.TokenURL == nil {
+		o.TokenURL = func(context.Context) string { return "" }
+	}
+	return &Console{files: o.Files, token: o.TokenURL, built: err == nil, assets: assets{o.Files}}, nil
 }
 
 // Paths are the console's own, besides its front page, which is for the caller to place: see [Console.Page].

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -90,10 +91,19 @@ func TestEachPageHasItsOwnNonceAndAPolicyWithoutUnsafe(t *testing.T) {
 }
 
 func TestOnlyTheDocumentationMayAskForTokens(t *testing.T) {
-	o := Options{Files: built(t), TokenOrigins: []string{"https://login.example.com"}}
+	o := Options{Files: built(t), TokenURL: func(context.Context) string { return "https://login.example.com/token?x=1" }}
 	for path, want := range map[string]bool{"/tools": false, "/api/docs": true, "/api/docs/oauth2-redirect.html": false} {
 		if got := strings.Contains(get(t, o, path).Header.Get("Content-Security-Policy"), "connect-src 'self' https://login.example.com;"); got != want {
 			t.Errorf("%s may talk to the provider: %v, want %v", path, got, want)
+		}
+	}
+}
+
+func TestAnAddressCannotWriteThePolicy(t *testing.T) {
+	for _, at := range []string{"https://a.example;script-src *", "https://*/token", "javascript:x", "//a.example", "https://a'b/"} {
+		o := Options{Files: built(t), TokenURL: func(context.Context) string { return at }}
+		if got := get(t, o, "/api/docs").Header.Get("Content-Security-Policy"); !strings.Contains(got, "connect-src 'self';") {
+			t.Errorf("%q made the policy %s", at, got)
 		}
 	}
 }

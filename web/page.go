@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"io/fs"
 	"net/http"
+	"net/url"
+	"strings"
 )
 
 // placeholder stands in a built page where its nonce belongs.
@@ -26,18 +28,15 @@ REST API that <a href="/api/openapi.json">its document</a> describes.</p>
 
 // Page answers with the console's page; what it shows depends on the path, and is the page's affair.
 func (c *Console) Page(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
 	c.page(w, r, "index.html", "")
 }
 
-// documentation answers with the page that explains the REST API. Its sign-in opens a window of the provider.
+// documentation answers with the page that explains the REST API.
 func (c *Console) documentation(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
-	c.page(w, r, "docs/index.html", c.docs)
+	c.page(w, r, "docs/index.html", originOf(c.token(r.Context())))
 }
 
-// returned is where the provider sends the documentation's window back to. It must stay in reach of who opened it, so
-// it has no opener policy.
+// returned is where the provider sends the documentation's window back to.
 func (c *Console) returned(w http.ResponseWriter, r *http.Request) {
 	c.page(w, r, "docs/oauth2-redirect.html", "")
 }
@@ -60,12 +59,22 @@ func (c *Console) page(w http.ResponseWriter, r *http.Request, name, connect str
 	head.Set("Content-Security-Policy", policy(nonce, connect))
 	head.Set("X-Content-Type-Options", "nosniff")
 	head.Set("Referrer-Policy", "no-referrer")
+	head.Set("Cross-Origin-Opener-Policy", "same-origin")
 	head.Set("Cross-Origin-Resource-Policy", "same-origin")
 	head.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
 		w.Write(bytes.ReplaceAll(page, []byte(placeholder), []byte(nonce)))
 	}
+}
+
+// originOf is the origin of an http URL, or empty.
+func originOf(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.ContainsAny(u.Host, "; ,*'") {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 // policy lets a page run what stands in its origin's files, and style elements that carry the nonce. Images may come out

@@ -10,6 +10,7 @@ import (
 	"github.com/fastmcp-auth/fastmcp-auth/bearer"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/rest"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/telemetry"
+	"github.com/fastmcp-auth/fastmcp-auth/web"
 )
 
 // newAPI builds the REST API. It is protected as the MCP endpoint is, by the same tokens.
@@ -50,6 +51,14 @@ func (s *Server) documentedSignIn(ctx context.Context) rest.SignIn {
 		s.log.WarnContext(ctx, "the provider cannot be asked where to sign in", "cause", err)
 	}
 	return in
+}
+
+// webOptions let the documentation's page talk to the provider it signs in at, where there is one.
+func (s *Server) webOptions() web.Options {
+	if s.guard == nil {
+		return web.Options{}
+	}
+	return web.Options{TokenURL: func(ctx context.Context) string { return s.documentedSignIn(ctx).TokenURL }}
 }
 
 // openREST takes the address of the API alone, where there is one.

@@ -65,7 +65,7 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 	mux.Handle(mcpPath+"/{$}", protected)
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
-	if s.pages, err = web.New(web.Options{}); err != nil {
+	if s.pages, err = web.New(s.webOptions()); err != nil {
 		return nil, err
 	}
 	s.pages.Register(mux)

@@ -110,6 +110,7 @@ func challengeFacts(c *oauth.Challenge) []tui.Fact {
 func (d *demo) next() {
 	d.steps.Heading("Yours to try: all of it stays up until Ctrl-C")
 	d.steps.Facts(
+		tui.Fact{Name: "console", Value: strings.TrimSuffix(d.at.MCP, "/mcp")},
 		tui.Fact{Name: "MCP", Value: d.at.MCP},
 		tui.Fact{Name: "metadata", Value: d.at.ResourceMetadata},
 		tui.Fact{Name: "provider", Value: d.at.Issuer},

@@ -10,7 +10,7 @@
 //	where nobody signs in                 open.mjs
 //	without a mouse                       keyboard.mjs
 //	what axe finds, and on a phone        look.mjs
-//	the page of the REST API              docs.mjs
+//	the page of the REST API              docs.mjs authorize.mjs
 //	signed in, at the development provider  signed_in.mjs
 //	what a script in the page can reach   reach.mjs
 package console_test
@@ -71,6 +71,12 @@ func TestTheDocumentationOfTheAPI(t *testing.T) {
 	s.walk(t, "docs.mjs")
 }
 
+// The page's own sign-in, by code and PKCE: the token is the page's for as long as it is open, and is kept nowhere.
+func TestAuthorizeInTheDocumentationOfTheAPI(t *testing.T) {
+	s := serve(t)
+	s.walk(t, "authorize.mjs")
+}
+
 // clock keeps the time's tools from those who have not asked for them, so that there is something to step up to.
 const clock = `
 rules:
@@ -92,7 +98,7 @@ func TestTheConsoleSignedIn(t *testing.T) {
 	}
 }
 
-// attack 9: nothing that a script in the page can reach, and nothing that was ever sent to the browser, holds a token.
+// Nothing that a script in the page can reach, and nothing that was ever sent to the browser, holds a token.
 func TestNoTokenInTheBrowser(t *testing.T) {
 	for _, character := range []string{"standard", "entra"} {
 		t.Run(character, func(t *testing.T) {

@@ -2,4 +2,3 @@ declare module 'swagger-ui-dist/swagger-ui-es-bundle.js' {
   const SwaggerUI: (options: Record<string, unknown>) => { initOAuth: (options: Record<string, unknown>) => void }
   export default SwaggerUI
 }
-declare module 'swagger-ui-dist/oauth2-redirect.js'

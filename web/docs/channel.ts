@@ -1,0 +1,1 @@
+export const channelName = 'fastmcp-auth documentation'
