@@ -32,8 +32,11 @@ type Faults struct {
 func (f *Faults) Error() string { return strings.Join(f.List, "\n") }
 
 func (f *Faults) add(format string, args ...any) {
-	f.List = append(f.List, fmt.Sprintf(format, args...))
+	// A schema's names may have line ends, which would begin a line that nobody wrote.
+	f.List = append(f.List, lineEnds.Replace(fmt.Sprintf(format, args...)))
 }
+
+var lineEnds = strings.NewReplacer("\n", " ", "\r", " ")
 
 // OnlyMissing reports that nothing is wrong but that arguments are missing.
 func (f *Faults) OnlyMissing() bool { return len(f.Missing) > 0 && len(f.List) == 1 }

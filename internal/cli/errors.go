@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -9,6 +10,8 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
@@ -61,17 +64,18 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
-// report prints err as the person at the terminal reads it: one error line for each fault, then the hint.
+// report prints err as the person at the terminal reads it: one error line for each fault, then the hint. An error quotes
+// strangers, such as the choices of a tool, so what would steer the terminal is left out here, whoever made the error.
 func report(w io.Writer, err error) {
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintln(w, "fastmcp-auth: cancelled")
 		return
 	}
 	for line := range strings.Lines(err.Error()) {
-		fmt.Fprintln(w, folded(w, "fastmcp-auth: error: "+strings.TrimSpace(line)))
+		fmt.Fprintln(w, folded(w, "fastmcp-auth: error: "+clean(line)))
 	}
 	for _, hint := range hintsOf(err) {
-		fmt.Fprintln(w, folded(w, "fastmcp-auth: hint: "+hint))
+		fmt.Fprintln(w, folded(w, "fastmcp-auth: hint: "+clean(hint)))
 	}
 }
 
@@ -103,8 +107,28 @@ func reportJSON(w io.Writer, err error) {
 		report(w, err)
 		return
 	}
-	fmt.Fprintf(w, "%s\n", raw)
+	fmt.Fprintf(w, "%s\n", steerless(raw))
 }
+
+// steerless writes what would steer a terminal in JSON as escapes: the same JSON, and harmless where a person sees it.
+func steerless(raw []byte) []byte {
+	if !bytes.ContainsFunc(raw, steers) {
+		return raw
+	}
+	var b bytes.Buffer
+	for _, r := range string(raw) {
+		if steers(r) {
+			for _, unit := range utf16.Encode([]rune{r}) {
+				fmt.Fprintf(&b, `\u%04x`, unit)
+			}
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.Bytes()
+}
+
+func steers(r rune) bool { return r >= 0x7f && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) }
 
 // folded breaks a line between words where w is a terminal too narrow for it. A word stays whole, so that an address or a
 // command can be copied; elsewhere so does the line, for grep.

@@ -95,7 +95,7 @@ func (s *shown) line(m map[string]any) {
 	}
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
-	s.w.out.Write(append(raw, '\n'))
+	s.w.out.Write(append(steerless(raw), '\n'))
 }
 
 // hold gives the terminal to show, and takes it back.
