@@ -42,7 +42,7 @@ func TestEveryRefusalHasItsCodeAndItsEvent(t *testing.T) {
 		return request{body: `{"jsonrpc":"2.0","id":1,"method":"` + method + `","params":{` + params + `}}`, header: mirrored(method, name, more...)}
 	}
 	call := func(more ...string) request {
-		return modernly("tools/call", "reverse_tool", `"name":"reverse_tool","arguments":{"query":"abc"},`+meta, more...)
+		return modernly("tools/call", "reverse_tool", `"name":"reverse_tool","arguments":{"query":"ABC"},`+meta, more...)
 	}
 	raw := func(body string) request { return request{body: body, header: mirrored("tools/call", "reverse_tool")} }
 	inSession := func(message string, more ...string) request {
@@ -52,7 +52,7 @@ func TestEveryRefusalHasItsCodeAndItsEvent(t *testing.T) {
 		}
 		return request{body: `{"jsonrpc":"2.0",` + message + `}`, header: header}
 	}
-	const legacyCall = `"id":1,"method":"tools/call","params":{"name":"reverse_tool","arguments":{"query":"abc"}}`
+	const legacyCall = `"id":1,"method":"tools/call","params":{"name":"reverse_tool","arguments":{"query":"ABC"}}`
 	const initialize = `"id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}`
 	with := func(r request, method, token string) request {
 		r.method, r.token = method, token
@@ -115,7 +115,7 @@ func TestEveryRefusalHasItsCodeAndItsEvent(t *testing.T) {
 		{"initialize without a version", inSession(`"id":1,"method":"initialize","params":{"capabilities":{}}`, "Mcp-Session-Id", ""), 400, -32602, "refuse status 400"},
 		{"initialize a second time", inSession(initialize), 400, -32600, "refuse status 400"},
 		{"params of a session that are no object", inSession(`"id":1,"method":"tools/list","params":7`), 400, -32602, "refuse status 400"},
-		{"a message that needs an id", inSession(`"method":"tools/call","params":{"name":"reverse_tool","arguments":{"query":"abc"}}`), 400, -32600, "refuse status 400"},
+		{"a message that needs an id", inSession(`"method":"tools/call","params":{"name":"reverse_tool","arguments":{"query":"ABC"}}`), 400, -32600, "refuse status 400"},
 		{"a method there is not, in a session", inSession(`"id":1,"method":"tools/destroy"`), 200, -32601, "refuse code -32601"},
 		{"a cursor that is none, in a session", inSession(`"id":1,"method":"tools/list","params":{"cursor":"%%%"}`), 200, -32602, "refuse code -32602"},
 		{"a shape that the SDK finds wrong", inSession(`"id":1,"method":"tools/call","params":{"name":"reverse_tool","arguments":{"query":"x"},"inputResponses":7}`), 200, -32602, "refuse code -32602"},
@@ -139,7 +139,7 @@ func TestEveryRefusalHasItsCodeAndItsEvent(t *testing.T) {
 			if a.status != row.status || row.code != 0 && !strings.Contains(a.body, fmt.Sprintf(`"code":%d`, row.code)) {
 				t.Errorf("answered %d %s, want %d with code %d", a.status, a.body, row.status, row.code)
 			}
-			if strings.Contains(a.body, "cba") {
+			if strings.Contains(a.body, "CBA") { // in capitals, which no request id has
 				t.Errorf("the tool was called: %s", a.body)
 			}
 			mine := of(all, a)
