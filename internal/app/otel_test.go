@@ -383,7 +383,7 @@ func TestACollectorThatDoesNotKeepEventsClosesTheDoor(t *testing.T) {
 			answer(row.answer)
 			for range 2 { // once by asking the collector, once without
 				a, err := h.reverse(token, "abc")
-				if err != nil || strings.Contains(a.body, "cba") || !strings.Contains(a.body, "the audit trail is unavailable") {
+				if err != nil || strings.Contains(a.body, "reversed_query") || !strings.Contains(a.body, "the audit trail is unavailable") {
 					t.Fatalf("answered %+v, %v", a, err)
 				}
 			}

@@ -54,7 +54,7 @@ func TestRS24_WhatAClientSaysOfItselfDecidesNothing(t *testing.T) {
 		} {
 			t.Run("RS-24 "+row.name+", in "+version, func(t *testing.T) {
 				a := call(t, token(row.client), row.says)
-				if opened := strings.Contains(a.body, "cba"); opened != row.opens {
+				if opened := strings.Contains(a.body, "reversed_query"); opened != row.opens {
 					t.Errorf("answered %d %s", a.status, a.body)
 				}
 				all := of(events(t, path), a)
