@@ -21,6 +21,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"os"
 	"os/exec"
@@ -105,6 +106,37 @@ func TestNoTokenInTheBrowser(t *testing.T) {
 			s := serve(t, "--reverse-duration", "1s", "--idp-character", character)
 			s.walk(t, "reach.mjs")
 		})
+	}
+}
+
+// npm takes the packages of the console from whichever registry a machine uses, checks them, and runs nothing of theirs.
+func TestPackagesArePinned(t *testing.T) {
+	var manifest struct{ Dependencies, DevDependencies map[string]string }
+	var lock struct {
+		Packages map[string]struct{ Version, Resolved, Integrity string }
+	}
+	for name, into := range map[string]any{"package.json": &manifest, "package-lock.json": &lock} {
+		text, err := os.ReadFile("../../web/" + name)
+		if err == nil {
+			err = json.Unmarshal(text, into)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	maps.Copy(manifest.Dependencies, manifest.DevDependencies)
+	for name, version := range manifest.Dependencies {
+		if got := lock.Packages["node_modules/"+name].Version; got != version {
+			t.Errorf("package.json asks for %s %s, package-lock.json has %q", name, version, got)
+		}
+	}
+	for name, entry := range lock.Packages {
+		if name != "" && (entry.Resolved != "" || entry.Integrity == "") {
+			t.Errorf("%s is bound to %q with integrity %q, want an integrity alone", name, entry.Resolved, entry.Integrity)
+		}
+	}
+	if npmrc, err := os.ReadFile("../../web/.npmrc"); err != nil || !strings.Contains(string(npmrc), "ignore-scripts=true") {
+		t.Errorf("packages may run scripts when they are installed: %v", err)
 	}
 }
 

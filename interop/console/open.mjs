@@ -14,6 +14,18 @@ await walk({
     assert.equal(answer.headers()['cache-control'], 'no-store')
     await page.getByRole('heading', { name: 'Tools', level: 1 }).waitFor()
   },
+  'a first visit is small, and soon there': async () => {
+    const first = await person()
+    await first.page.goto(base + '/')
+    await first.page.locator('.offer').first().waitFor()
+    const { there, bytes, files } = await first.page.evaluate(() => {
+      const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].filter((one) => !one.name.includes('/api/') && !one.name.includes('/console/'))
+      return { there: Math.round(performance.now()), bytes: all.reduce((sum, one) => sum + one.encodedBodySize, 0), files: all.length }
+    })
+    console.log(`first visit: ${files} files, ${(bytes / 1024).toFixed(1)} KiB as sent, tools listed after ${there} ms`)
+    assert.ok(bytes < 350 * 1024)
+    await first.context.close()
+  },
   'a tool is found by a word of what it does': async () => {
     await page.getByLabel('Find a tool').fill('around emoji')
     assert.equal(await page.locator('.offer').count(), 0)
