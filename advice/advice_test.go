@@ -197,7 +197,7 @@ func TestCertificatesThatAreNotForNow(t *testing.T) {
 	for err, want := range map[error]advice.Trouble{
 		old: advice.CertOver, young: advice.CertEarly, x509.CertificateInvalidError{Reason: x509.NotAuthorizedToSign}: advice.CertBad,
 		tls.AlertError(40): advice.TLSRefused, context.DeadlineExceeded: advice.TimedOut, &net.DNSError{IsTimeout: true}: advice.NameService,
-		context.Canceled: advice.NoTrouble, errors.New("no trouble of a network"): advice.NoTrouble,
+		errors.New("Get \"http://h\": http: server closed idle connection"): advice.CutOff, context.Canceled: advice.NoTrouble, errors.New("no trouble of a network"): advice.NoTrouble,
 	} {
 		if got, a := advice.Network(err); got != want || (a.Cause == "") != (want == advice.NoTrouble) {
 			t.Errorf("%v is %q: %+v", err, got, a)

@@ -41,6 +41,9 @@ const (
 // How further authorities are given.
 const caWay = "--ca-file (setting ca_file)"
 
+// closedIdle is what net/http says where the other side hung up before the request was sent; it exports no such error.
+const closedIdle = "http: server closed idle connection"
+
 // Network says what err means if it comes from the way to a server: names, proxy, connection, TLS, time. It reports
 // [NoTrouble] for errors of another kind, those of cancelling among them.
 func Network(err error) (Trouble, Advice) {
@@ -63,7 +66,8 @@ func Network(err error) (Trouble, Advice) {
 		return NoRoute, Advice{Cause: "no way leads there" + where(err), Cure: "check the network of this machine, or its VPN"}
 	case isTimeout(err):
 		return TimedOut, Advice{Cause: "nobody answered in time", Cure: "see whether a firewall stands between, or whether a proxy is needed (HTTPS_PROXY)", Next: Again}
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		strings.HasSuffix(err.Error(), closedIdle):
 		return CutOff, Advice{Cause: "the other side hung up without an answer", Cure: "see the log of the server, or of what stands before it", Next: Again}
 	case errors.As(err, &op) && op.Op != "listen":
 		return OtherNetwork, Advice{Cause: "the network does not bring an answer", Cure: "check the network of this machine", Next: Again}
