@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -23,12 +25,26 @@ func TestTheAgentIsMeasured(t *testing.T) {
 	t.Log(lines)
 }
 
+// TestTheConsoleIsMeasured holds the measurement to bringing both numbers, or to saying what it left out.
+func TestTheConsoleIsMeasured(t *testing.T) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	lines, err := console(t.Context(), &said, options{binary: program})
+	if err != nil || len(lines) != 2 && !strings.HasPrefix(said.String(), "# left out: ") {
+		t.Fatalf("%v %v %s", lines, err, &said)
+	}
+	t.Log(lines, &said)
+}
+
 func TestMain(m *testing.M) {
 	args := os.Args[1:]
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	switch {
-	case slices.Equal(args, []string{"serve"}):
+	case slices.Equal(args, []string{"serve"}), len(args) > 1 && args[0] == "serve" && args[1] == "--no-auth":
 		os.Exit(cli.Main(ctx, args, os.Stdin, os.Stdout, os.Stderr))
 	case len(args) > 0 && slices.Contains([]string{"serve", "load", "hold", "soakload"}, args[0]):
 		if err := run(ctx, args); err != nil {

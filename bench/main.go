@@ -13,6 +13,7 @@
 //	start, idle memory, streams, size     program.go streams.go
 //	the command line's own call           calls.go
 //	a turn of the agent                   agent.go
+//	the web console in a browser          console.go
 //	nanoseconds of single steps           steps.go
 //	the table and the budgets             report.go
 //

@@ -136,6 +136,7 @@ func budgets(ctx context.Context, w io.Writer, o options, r *results, idp *devid
 		func() ([]budget, error) { return steps(ctx, idp) },
 		func() ([]budget, error) { return program(ctx, o, idp) },
 		func() ([]budget, error) { return talk(ctx) },
+		func() ([]budget, error) { return console(ctx, w, o) },
 		func() ([]budget, error) { return commandLine(ctx, o, idp) },
 		func() ([]budget, error) { return streams(ctx, o, idp) },
 	} {
