@@ -24,7 +24,8 @@ type chromium struct {
 	from    *bufio.Reader
 	session string // of the one page
 	sent    int
-	log     *lines // what it complains of
+	log     *lines        // what it complains of
+	heard   func(message) // nil, or told of each event
 }
 
 // message is a command, its answer, or an event.
@@ -141,6 +142,9 @@ func (c *chromium) next() message {
 	if err := json.Unmarshal(bytes.TrimSuffix(b, []byte{0}), &m); err != nil {
 		c.t.Fatal(err)
 	}
+	if m.Method != "" && c.heard != nil {
+		c.heard(m)
+	}
 	return m
 }
 
@@ -158,7 +162,25 @@ func (c *chromium) loaded() {
 	}
 }
 
-// eval runs a script in the page and returns the text that it ends with.
+// glimpse is like eval, for a page that may be going away: then there is nothing to see.
+func (c *chromium) glimpse(script string) (said string, ok bool) {
+	c.t.Helper()
+	id := c.send("Runtime.evaluate", map[string]any{"expression": script, "returnByValue": true})
+	for {
+		m := c.next()
+		if m.ID != id {
+			continue
+		}
+		var answer struct {
+			Result struct{ Value string }
+			Thrown *struct{} `json:"exceptionDetails"`
+		}
+		ok = m.Complaint == nil && json.Unmarshal(m.Result, &answer) == nil && answer.Thrown == nil
+		return answer.Result.Value, ok
+	}
+}
+
+// eval runs a script in the page and returns the text that it ends with, or that its promise does.
 func (c *chromium) eval(script string) string {
 	c.t.Helper()
 	var answer struct {
@@ -169,7 +191,7 @@ func (c *chromium) eval(script string) string {
 			Text string `json:"text"`
 		} `json:"exceptionDetails"`
 	}
-	c.do("Runtime.evaluate", map[string]any{"expression": script, "returnByValue": true}, &answer)
+	c.do("Runtime.evaluate", map[string]any{"expression": script, "returnByValue": true, "awaitPromise": true}, &answer)
 	if answer.Thrown != nil {
 		c.t.Fatalf("the page says %s", answer.Thrown.Text)
 	}
