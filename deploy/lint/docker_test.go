@@ -137,7 +137,11 @@ func TestImageHoldsOneProgramThatNobodyElseOwns(t *testing.T) {
 // TestBuildLineMakesAStaticProgram runs the line of the Dockerfile, here, with what .dockerignore lets into the context.
 func TestBuildLineMakesAStaticProgram(t *testing.T) {
 	var line string
-	for _, c := range stages(t)[0].Commands {
+	var commands []instructions.Command
+	for _, s := range stages(t) {
+		commands = append(commands, s.Commands...)
+	}
+	for _, c := range commands {
 		if run, ok := c.(*instructions.RunCommand); ok && strings.Contains(run.CmdLine[0], "go build") {
 			line = run.CmdLine[0]
 		}
