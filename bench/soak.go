@@ -58,7 +58,7 @@ func soak(ctx context.Context, args []string) error {
 	}
 	defer loader.stop()
 	s := &soaked{options: o, world: w, began: time.Now()}
-	fmt.Printf("# %d requests a second for %v, %d connections; the program, its provider and the load are processes of their own\n", o.rate, o.duration, o.connections)
+	fmt.Printf("# %d requests a second for %v, %d connections; the program and the load are processes of their own, the provider is in this one\n", o.rate, o.duration, o.connections)
 	if err := s.load(ctx, loader); err != nil {
 		return errors.Join(err, s.report(nil))
 	}
