@@ -72,6 +72,7 @@ type Server struct {
 	record    *recorder
 	callers   *limits.Rate   // by identity; nil: no limit
 	addresses *limits.Rate   // by where a request comes from, of those that fail to sign in; nil: no limit
+	signIns   *limits.Rate   // by where a request comes from, of those that begin a sign-in to the console
 	policy    *policy.Policy // at the start; the box has the one in use
 	shadow    *policy.Policy // nil: none is tried out
 	box       *toolbox.Box

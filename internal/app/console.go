@@ -39,6 +39,7 @@ func (s *Server) newConsole(o Options, provider idp.Provider) error {
 		Refuse: func(w http.ResponseWriter, r *http.Request, status int, code, detail string) {
 			s.api.Refused(w, r, status, code, detail, nil)
 		},
+		Begins:   s.limitSignIns,
 		Provider: origin, ClientID: s.Addresses().ClientID, MCP: s.public + mcpPath, Public: s.public,
 		Idle: s.settings.Console.Idle, Absolute: s.settings.Console.Lifetime,
 		Now: o.Now, Logger: o.Logger,

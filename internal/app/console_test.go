@@ -251,6 +251,28 @@ func TestAttack8_AnAnswerFitsOneQuestion(t *testing.T) {
 	}
 }
 
+// attack 8: nobody has to be signed in to begin a sign-in, and each is kept: what one address begins is bounded, and so is
+// the size of each.
+func TestAttack8_AStrangerDoesNotFillTheStore(t *testing.T) {
+	now := time.Now()
+	h := open(t, Options{Now: func() time.Time { return now }})
+	b := newBrowser(t, h)
+	long := "/console/sign-in?scope=" + strings.Repeat(strings.Repeat("s", 99)+"+", 300)
+	at, err := url.Parse(b.goes(b.do("GET", long, "")))
+	if err != nil || len(at.Query().Get("scope")) > 1500 {
+		t.Fatalf("%d bytes of scopes are kept and asked for, %v", len(at.Query().Get("scope")), err)
+	}
+	begun, last := 1, apiAnswer{}
+	for ; begun < 500; begun++ {
+		if last = b.do("GET", "/console/sign-in", ""); last.status != http.StatusSeeOther {
+			break
+		}
+	}
+	if begun != 100 || last.status != http.StatusTooManyRequests || last.header.Get("Retry-After") == "" {
+		t.Errorf("after %d: %d %v %s", begun, last.status, last.header, last.body)
+	}
+}
+
 func TestAPersonWhoSaysNoIsNotSignedIn(t *testing.T) {
 	h := open(t, Options{})
 	b := newBrowser(t, h)

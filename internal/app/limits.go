@@ -18,12 +18,21 @@ import (
 // burst is how many seconds' worth of requests may come at once.
 const burst = 10
 
-// newLimits says how many requests a caller may send, and how many may fail to sign in from one address.
+// signInRate is how many sign-ins to the console a second begin from one address, and signInBurst how many at once. Each
+// is kept for ten minutes, whoever began it: without a bound a stranger fills the store that everyone's sessions are in.
+const (
+	signInRate  = 5
+	signInBurst = 100
+)
+
+// newLimits says how many requests a caller may send, how many may fail to sign in from one address, and how many
+// sign-ins begin there.
 func (s *Server) newLimits(l *config.Limits, o Options) {
 	rate := func(perSecond int64) *limits.Rate {
 		return limits.New(limits.Options{PerSecond: int(perSecond), Burst: burst * int(perSecond), Now: o.Now})
 	}
 	s.callers, s.addresses = rate(l.CallerRate), rate(l.AddressRate)
+	s.signIns = limits.New(limits.Options{PerSecond: signInRate, Burst: signInBurst, Now: o.Now})
 }
 
 // limitAddress turns away requests from an address whose requests keep failing to sign in, before their tokens are
@@ -77,6 +86,23 @@ func (s *Server) limitCaller(next http.Handler) http.Handler {
 			s.log.WarnContext(r.Context(), "a caller sends too many requests", "issuer", id.Issuer, "who", cmp.Or(id.ObjectID, id.Subject), "client", id.ClientID)
 		}
 		s.tooMany(w, r, v.Wait, "you send more requests than one caller may; try again later")
+	})
+}
+
+// limitSignIns turns away an address that begins too many sign-ins to the console.
+func (s *Server) limitSignIns(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		address := network(s.address(r))
+		v := s.signIns.Take(address)
+		if v.OK() {
+			next.ServeHTTP(w, r)
+			return
+		}
+		s.metrics.Limit("sign_ins").Inc()
+		if v.First {
+			s.log.WarnContext(r.Context(), "too many sign-ins begin", "from", address)
+		}
+		s.tooMany(w, r, v.Wait, "too many sign-ins begin at this address; try again later")
 	})
 }
 

@@ -43,6 +43,10 @@ type Options struct {
 	// Refuse writes a refusal; status, code and sentence are for strangers. Required.
 	Refuse func(w http.ResponseWriter, r *http.Request, status int, code, detail string)
 
+	// Begins stands before what begins a sign-in, which anybody may, and which is kept for a while: it turns away who
+	// begins too many. Nil lets everyone begin.
+	Begins func(http.Handler) http.Handler
+
 	Provider Provider // where people sign in
 	ClientID string   // that programs sign in with, for pages to show; may be empty
 	MCP      string   // URL of the MCP endpoint, for pages to show
@@ -103,6 +107,9 @@ func New(o Options) (*Handler, error) {
 	if o.Unavailable == nil {
 		o.Unavailable = func(error) bool { return false }
 	}
+	if o.Begins == nil {
+		o.Begins = func(next http.Handler) http.Handler { return next }
+	}
 	if o.Idle == 0 {
 		o.Idle = time.Hour
 	}
@@ -128,7 +135,7 @@ func New(o Options) (*Handler, error) {
 func (h *Handler) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /console/session", h.tell)
 	mux.HandleFunc("GET /console/events", h.events)
-	mux.HandleFunc("GET /console/sign-in", h.begin)
+	mux.Handle("GET /console/sign-in", h.o.Begins(http.HandlerFunc(h.begin)))
 	mux.HandleFunc("GET "+CallbackPath, h.callback)
 	mux.HandleFunc("POST /console/sign-out", h.signOut)
 	mux.HandleFunc("GET "+SignedOutPath, func(w http.ResponseWriter, r *http.Request) { h.home(w, r, "signed_out", "1") })

@@ -75,12 +75,19 @@ func (h *Handler) authorizeURL(at *endpoints, state string, a *attempt) string {
 	return u.String()
 }
 
+// maxScopes are the bytes of further scopes that one sign-in asks for: anybody may begin one, and it is kept.
+const maxScopes = 1000
+
 // scopes are what to ask for: OpenID's own, the server's, and further ones of tools, by their short names or as a
 // challenge spells them.
 func (h *Handler) scopes(further []string) []string {
 	asked := append([]string{"openid", "profile", "email", "offline_access"}, h.o.Provider.Scopes...)
-	for _, s := range further[:min(len(further), 50)] {
-		if !oauth.ValidScope(s) || len(s) > 200 {
+	left := maxScopes
+	for _, s := range further {
+		if left -= len(s); left < 0 {
+			break
+		}
+		if !oauth.ValidScope(s) {
 			continue
 		}
 		if !strings.HasPrefix(s, h.o.Provider.ScopePrefix) {

@@ -70,7 +70,7 @@ var catalogue = []Metric{
 	{streams, "gauge", "Event streams that are open.", nil},
 	{subscriptions, "gauge", "Subscriptions to changes that are open.", nil},
 	{limitsHit, "counter", "What was refused or ended because of a limit.",
-		[]Label{{"limit", "`caller_rate`, `address_rate`, `calls`, `call_timeout`, `result`, `body` or `sessions`"}}},
+		[]Label{{"limit", "`caller_rate`, `address_rate`, `calls`, `call_timeout`, `result`, `body`, `sessions` or `sign_ins`"}}},
 	{cacheLookups, "counter", "Tokens looked up among those verified before.", []Label{{"result", "`hit` or `miss`"}}},
 	{cacheEntries, "gauge", "Verified tokens that are remembered.", nil},
 	{keyFetches, "counter", "Fetches of an identity provider's keys.", []Label{issuerLabel, {"result", "`ok` or `failed`"}}},

@@ -63,7 +63,7 @@ func NewMetrics(version string) *Metrics {
 		names(row(callDuration)))
 	m.registry.MustRegister(m.took)
 
-	for _, limit := range []string{"caller_rate", "address_rate", "calls", "call_timeout", "result", "body", "sessions"} {
+	for _, limit := range []string{"caller_rate", "address_rate", "calls", "call_timeout", "result", "body", "sessions", "sign_ins"} {
 		m.limits.WithLabelValues(limit) // there from the start, so that the first one is seen as a rise
 	}
 	errs := m.counter(rpcErrors)
