@@ -199,16 +199,27 @@ func TestTheCookieOfASession(t *testing.T) {
 // attack 2: the answer to a sign-in of one browser, played in another.
 func TestAttack2_ASignInBelongsToItsBrowser(t *testing.T) {
 	h := open(t, Options{})
-	begun, other := newBrowser(t, h), newBrowser(t, h)
-	back := begun.back(begun.goes(begun.do("GET", "/console/sign-in", "")), devidp.UserAdmin)
-	if to := other.goes(other.do("GET", back, "")); to != "/?sign_in_error=another_browser" {
-		t.Errorf("played elsewhere it leads to %s", to)
-	}
-	if other.session().SignedIn {
-		t.Error("the other browser is signed in")
-	}
-	if to := begun.goes(begun.do("GET", back, "")); to != "/?sign_in_error=sign_in_expired" {
-		t.Errorf("after that it leads to %s", to)
+	for _, row := range []struct {
+		name   string
+		before func(other *browser)
+	}{
+		{"one that began nothing", func(*browser) {}},
+		{"one in the middle of a sign-in of its own", func(other *browser) { other.do("GET", "/console/sign-in", "") }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			begun, other := newBrowser(t, h), newBrowser(t, h)
+			back := begun.back(begun.goes(begun.do("GET", "/console/sign-in", "")), devidp.UserAdmin)
+			row.before(other)
+			if to := other.goes(other.do("GET", back, "")); to != "/?sign_in_error=another_browser" {
+				t.Errorf("played elsewhere it leads to %s", to)
+			}
+			if other.session().SignedIn {
+				t.Error("the other browser is signed in")
+			}
+			if to := begun.goes(begun.do("GET", back, "")); to != "/?sign_in_error=sign_in_expired" {
+				t.Errorf("after that it leads to %s", to)
+			}
+		})
 	}
 }
 
