@@ -37,12 +37,6 @@ func (r *Runner) Begin(ctx context.Context, b Begin) (call *Call, fresh bool, er
 		}
 	}
 	rec, err := r.begin(ctx, owner, id, b)
-	if err != nil && b.Key != "" {
-		// Nothing was begun: the key stands for nothing, and may be tried again.
-		if err := r.store.Delete(context.WithoutCancel(ctx), keyKey(owner, b.Key)); err != nil {
-			r.logger.WarnContext(ctx, "an idempotency key stays used", "cause", err)
-		}
-	}
 	if err != nil {
 		return nil, false, err
 	}
@@ -94,7 +88,17 @@ func (r *Runner) again(ctx context.Context, id string, err error) (*Call, bool, 
 	return nil, false, err
 }
 
-func (r *Runner) begin(ctx context.Context, owner, id string, b Begin) (*record, error) {
+func (r *Runner) begin(ctx context.Context, owner, id string, b Begin) (_ *record, err error) {
+	rec := &record{Call: Call{ID: id, Tool: b.Tool, State: Running, Begun: r.now().UTC()}, Owner: owner, Server: r.name, Key: b.Key, Size: len(b.Arguments)}
+	kept := r.freeKey // what to take back where nothing is begun: the key may be tried again
+	defer func() {
+		if err == nil {
+			return
+		}
+		if lost := kept(context.WithoutCancel(ctx), rec); lost != nil {
+			r.logger.WarnContext(ctx, "what was kept of a call that did not begin stays", "cause", lost)
+		}
+	}()
 	if err := r.box.AllowCall(ctx, b.Tool, b.Arguments); err != nil {
 		return nil, err
 	}
@@ -102,7 +106,7 @@ func (r *Runner) begin(ctx context.Context, owner, id string, b Begin) (*record,
 	if err != nil {
 		return nil, err
 	}
-	rec := &record{Call: Call{ID: id, Tool: b.Tool, State: Running, Begun: r.now().UTC()}, Owner: owner, Server: r.name}
+	kept = r.forget
 	err = r.saveParts(ctx, argumentsLog(id), b.Arguments)
 	if err == nil {
 		err = r.save(ctx, rec)
@@ -140,27 +144,6 @@ func (r *Runner) room(ctx context.Context, id string) (running context.Context, 
 		r.mu.Unlock()
 		r.group.Done()
 	}, nil
-}
-
-// remember puts the call at the end of the caller's history, and forgets those that are too many.
-func (r *Runner) remember(ctx context.Context, owner, id string) error {
-	if _, err := r.store.Append(ctx, historyLog(owner), []byte(id), store.Keep{TTL: r.keep + longest, Most: 2 * history}); err != nil {
-		return unreachable(err)
-	}
-	kept, err := r.store.Entries(ctx, historyLog(owner), 0, 0)
-	if err != nil {
-		return unreachable(err)
-	}
-	for _, old := range kept[:max(0, len(kept)-history)] {
-		rec, err := r.load(ctx, string(old.Data))
-		if err == nil && rec.State.Ended() {
-			err = r.forget(ctx, rec.ID)
-		}
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return unreachable(err)
-		}
-	}
-	return nil
 }
 
 // digest stands for a text of any length.

@@ -9,6 +9,7 @@
 //	follow    what happens to a call, from any point on       follow.go
 //	change    cancel it, answer what it asks                  change.go
 //	record    what is kept of a call, and how                 record.go
+//	bound     how much is kept of one caller                  bound.go
 //	lease     which server lives, so that none is waited for  lease.go
 package calls
 

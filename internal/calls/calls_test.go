@@ -437,6 +437,66 @@ func TestALargeResultIsKept(t *testing.T) {
 	})
 }
 
+// attack 60: what is kept of one caller is bounded, whatever the caller does, so that there is room for everyone else.
+func TestAttack60_OneCallerDoesNotFillTheStore(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		calls int
+		pace  time.Duration
+		begin func(i int) calls.Begin
+	}{
+		{"many idempotency keys", 400, time.Second, func(i int) calls.Begin { return calls.Begin{Tool: "quick", Key: fmt.Sprint("key ", i)} }},
+		{"large results", 30, time.Second, func(int) calls.Begin { return calls.Begin{Tool: "large"} }},
+		{"calls that wait for an answer", 200, time.Second, func(int) calls.Begin { return calls.Begin{Tool: "asking"} }},
+		{"slow calls, pushed out of the history by quick ones", 200, 100 * time.Millisecond, func(i int) calls.Begin {
+			return calls.Begin{Tool: []string{"slow", "quick", "quick", "quick"}[i%4]}
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.store.Store = store.Memory(store.MemoryOptions{MaxItems: 400, MaxBytes: 80 << 20})
+				r, _ := w.server()
+				greedy, other := as(t, "greedy"), as(t, "other")
+				var ids []string
+				for i := range row.calls {
+					ids = append(ids, begin(greedy, t, r, row.begin(i)).ID)
+					synctest.Wait()
+					time.Sleep(row.pace)
+				}
+				time.Sleep(2 * time.Minute)
+				kept := 0
+				for _, id := range ids {
+					if _, err := r.Look(greedy, id); err == nil {
+						kept++
+					}
+				}
+				if kept == 0 || kept > 50 {
+					t.Errorf("%d calls are kept", kept)
+				}
+				call := begin(other, t, r, calls.Begin{Tool: "large"})
+				follow(other, t, r, call.ID, 0)
+				if seen, err := r.Look(other, call.ID); err != nil || len(seen.Result) < 3<<20 {
+					t.Errorf("somebody else: %d bytes, %v", len(seen.Result), err)
+				}
+			})
+		})
+	}
+}
+
+// A key whose call was forgotten stands for nothing.
+func TestAKeyEndsWithItsCall(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		r, _ := w.server()
+		ctx := as(t, "anna")
+		call := begin(ctx, t, r, calls.Begin{Tool: "quick", Key: "k"})
+		follow(ctx, t, r, call.ID, 0)
+		if err := r.Forget(ctx, call.ID); err != nil {
+			t.Fatal(err)
+		}
+		begin(ctx, t, r, calls.Begin{Tool: "large", Key: "k"})
+	})
+}
+
 func TestTheHistoryIsBoundedAndEnds(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		r, _ := w.server()

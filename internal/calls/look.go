@@ -87,5 +87,5 @@ func (r *Runner) Forget(ctx context.Context, id string) error {
 	if !rec.State.Ended() {
 		return store.ErrConflict
 	}
-	return unreachable(r.forget(ctx, id))
+	return unreachable(r.forget(ctx, rec))
 }

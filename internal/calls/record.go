@@ -16,6 +16,7 @@ const (
 	maxParts = 64             // of a result or of arguments
 	partSize = 512 << 10      // bytes
 	history  = 50             // calls that are kept of one caller
+	maxKept  = 32 << 20       // bytes of arguments and results that are kept of one caller, the newest call aside
 )
 
 // record is what is kept of a call beside its events, arguments and result.
@@ -24,6 +25,8 @@ type record struct {
 	Owner  string `json:"owner"`  // the caller's key; only this caller comes near it
 	Server string `json:"server"` // that runs it
 	Asked  string `json:"input_state,omitempty"`
+	Key    string `json:"key,omitempty"`  // the idempotency key that stands for it
+	Size   int    `json:"size,omitempty"` // bytes of its arguments and result
 
 	revision uint64
 }
@@ -110,13 +113,14 @@ func (r *Runner) loadParts(ctx context.Context, log string) ([]byte, error) {
 	return whole.Bytes(), nil
 }
 
-// forget removes all that is kept of a call.
-func (r *Runner) forget(ctx context.Context, id string) error {
+// forget removes all that is kept of a call, and the key that stands for it.
+func (r *Runner) forget(ctx context.Context, rec *record) error {
 	return errors.Join(
-		r.store.Delete(ctx, callKey(id)),
-		r.store.Drop(ctx, eventsLog(id)),
-		r.store.Drop(ctx, argumentsLog(id)),
-		r.store.Drop(ctx, resultLog(id)),
+		r.freeKey(ctx, rec),
+		r.store.Delete(ctx, callKey(rec.ID)),
+		r.store.Drop(ctx, eventsLog(rec.ID)),
+		r.store.Drop(ctx, argumentsLog(rec.ID)),
+		r.store.Drop(ctx, resultLog(rec.ID)),
 	)
 }
 

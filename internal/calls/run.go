@@ -37,6 +37,10 @@ func (r *Runner) run(ctx context.Context, rec *record, c *toolbox.Call) {
 	}
 	if err := r.patiently(func() error { return r.save(ctx, rec) }); err != nil {
 		r.logger.Error("the end of a call is lost", "call", rec.ID, "request_id", c.RequestID, "cause", err)
+		return
+	}
+	if err := r.settle(ctx, rec); err != nil {
+		r.logger.WarnContext(ctx, "more is kept of a caller than should be", "call", rec.ID, "cause", err)
 	}
 }
 
@@ -71,7 +75,7 @@ func (r *Runner) keepResult(ctx context.Context, rec *record, result *mcp.CallTo
 	if err := r.saveParts(ctx, resultLog(rec.ID), data); err != nil {
 		return err
 	}
-	rec.State, rec.Ended = Completed, r.now().UTC()
+	rec.State, rec.Ended, rec.Size = Completed, r.now().UTC(), rec.Size+len(data)
 	return nil
 }
 
