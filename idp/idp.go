@@ -79,6 +79,9 @@ type Provider struct {
 	// OmitsPKCEMetadata reports that PKCE with S256 works although code_challenge_methods_supported is absent from
 	// the metadata.
 	OmitsPKCEMetadata bool
+	// RefreshesOnline reports that refresh tokens come without offline_access, and that asking for it makes a session which
+	// the provider's own sign-out does not reach.
+	RefreshesOnline bool
 	// RegistersClients reports that clients can register themselves: by RFC 7591 or by a client ID metadata document.
 	RegistersClients bool
 	// RefusesResource reports that the provider answers the resource parameter of RFC 8707 with an error unless it

@@ -21,6 +21,6 @@ func Keycloak(baseURL, realm string) Provider {
 	p.Claims.ClientID = []Path{{"azp"}}
 	// A person could choose such a user name, but not the claim, which Keycloak sets for service accounts.
 	p.Claims.AppWhen = []Match{{Path{"client_id"}, "{client_id}"}, {Path{"preferred_username"}, "service-account-{client_id}"}}
-	p.RegistersClients = true
+	p.RegistersClients, p.RefreshesOnline = true, true
 	return p
 }

@@ -23,6 +23,7 @@ func (s *Server) newConsole(o Options, provider idp.Provider) error {
 	origin := console.Provider{
 		Name: provider.Name, Issuer: signInIssuer(provider), ManyTenants: provider.MultiTenant, ClientID: client, Secret: console.Secret(secret),
 		ScopePrefix: s.scopePrefix, OmitsPKCEMetadata: provider.OmitsPKCEMetadata,
+		Online: provider.RefreshesOnline,
 	}
 	origin.Scopes = []string{s.scopePrefix + s.settings.Scopes.Execute}
 	if !provider.RefusesResource && !provider.AudienceApart {

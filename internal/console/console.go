@@ -72,6 +72,9 @@ type Provider struct {
 	Resource    string   // the resource parameter (RFC 8707); empty means that it is not sent
 	// OmitsPKCEMetadata reports that PKCE works although the metadata does not say so.
 	OmitsPKCEMetadata bool
+	// Online reports that refresh tokens come without offline_access, and that asking for it would make a session that the
+	// provider's own sign-out does not reach.
+	Online bool
 }
 
 // Secret prints as "…".

@@ -81,7 +81,11 @@ const maxScopes = 1000
 // scopes are what to ask for: OpenID's own, the server's, and further ones of tools, by their short names or as a
 // challenge spells them.
 func (h *Handler) scopes(further []string) []string {
-	asked := append([]string{"openid", "profile", "email", "offline_access"}, h.o.Provider.Scopes...)
+	asked := []string{"openid", "profile", "email"}
+	if !h.o.Provider.Online {
+		asked = append(asked, "offline_access")
+	}
+	asked = append(asked, h.o.Provider.Scopes...)
 	left := maxScopes
 	for _, s := range further {
 		if left -= len(s); left < 0 {

@@ -189,11 +189,12 @@ func (c *console) step(t *testing.T, name string, do func(t *testing.T)) {
 	c.t, c.chromium.t = t, t
 }
 
-// The web console with Keycloak, in a real browser, from the first sign-in to the sign-out.
+// The web console with Keycloak, in a real browser, from the first sign-in to each way in which a session ends.
 func TestTheConsoleInARealBrowser(t *testing.T) {
 	c := newConsole(t)
 	c.open(c.base + "/tools/reverse_tool")
 	c.enter()
+	account := c.account()
 
 	c.step(t, "a call moves, is reloaded in the middle, and comes to its end", func(t *testing.T) {
 		c.until("the form", "(() => { const e = document.querySelector('textarea'); e?.focus(); return e ? 'there' : '' })()")
@@ -210,7 +211,13 @@ func TestTheConsoleInARealBrowser(t *testing.T) {
 		t.Logf("seen at %d, %d and, after a reload, %d percent", first, second, third)
 	})
 	c.step(t, "no script can read a token", func(t *testing.T) { c.reach(t) })
-	c.step(t, "signing out ends the session, and signing in again asks for the password", func(t *testing.T) {
+	c.step(t, "Keycloak remembers who has not signed out", func(t *testing.T) {
+		c.do("Network.deleteCookies", map[string]any{"name": c.cookie().Name, "url": c.base}, nil)
+		c.open(c.base + "/me")
+		c.press("Sign in")
+		c.inside() // and nobody was asked for a password
+	})
+	c.step(t, "signing out ends at Keycloak too", func(t *testing.T) {
 		c.press("Sign out")
 		c.shows("You are signed out.")
 		if got := c.status(); got != "401" {
@@ -218,6 +225,61 @@ func TestTheConsoleInARealBrowser(t *testing.T) {
 		}
 		c.enter()
 	})
+	c.step(t, "a sign-out by Keycloak's administrator ends the session at once", func(t *testing.T) {
+		if got := c.status(); got != "200" {
+			t.Fatalf("before it the API answers %s", got)
+		}
+		if _, err := c.admin(within(t), http.MethodPost, "/users/"+account+"/logout", nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		ended := time.Now().Unix()
+		c.until("the page is told", "document.body.innerText.includes('session has ended') || [...document.querySelectorAll('a')].some(e => e.textContent.startsWith('Sign in')) ? 'told' : ''")
+		if got := c.status(); got != "401" {
+			t.Errorf("the API answers %s", got)
+		}
+		if strings.Contains(string(c.server.log.bytes()), "the provider ended a session") {
+			t.Error("it was a refresh that ended it, and not Keycloak's word")
+		}
+		eventually(t, "a second passes, since Keycloak counts in them", func() bool { return time.Now().Unix() > ended })
+	})
+	c.step(t, "attack 33: a disabled person's session ends at the refresh", func(t *testing.T) {
+		c.change(t, "/clients/"+c.client, func(client map[string]any) {
+			client["attributes"].(map[string]any)["access.token.lifespan"] = "10"
+		})
+		c.open(c.base + "/me")
+		c.enter()
+		if got := c.status(); got != "200" {
+			t.Fatalf("before it the API answers %s", got)
+		}
+		c.change(t, "/users/"+account, func(user map[string]any) { user["enabled"] = false })
+		eventually(t, "the session ends", func() bool { return c.status() == "401" })
+		if _, err := c.server.wait(within(t), c.server.log, regexp.MustCompile("the provider ended a session")); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// account is the person's id.
+func (c *console) account() string {
+	c.t.Helper()
+	var found []struct{ ID string }
+	if _, err := c.admin(within(c.t), http.MethodGet, "/users?exact=true&username=person", nil, &found); err != nil || len(found) != 1 {
+		c.t.Fatalf("%v: %v", found, err)
+	}
+	return found[0].ID
+}
+
+// change changes something at Keycloak and leaves the rest of it as it is.
+func (c *console) change(t *testing.T, at string, how func(map[string]any)) {
+	t.Helper()
+	var thing map[string]any
+	if _, err := c.admin(within(t), http.MethodGet, at, nil, &thing); err != nil {
+		t.Fatal(err)
+	}
+	how(thing)
+	if _, err := c.admin(within(t), http.MethodPut, at, thing, nil); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // kept is a cookie of the browser.
