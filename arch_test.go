@@ -35,10 +35,10 @@ var plan = map[string][]string{
 	// the serving half
 	"internal/app": {"web", "internal/calls", "internal/console", "internal/rest", "store", "store/sqlite", "store/redis", "internal/config", "internal/limits", "internal/telemetry", "internal/mcpserver", "internal/toolbox", "internal/tools",
 		"bearer", "devidp", "policy", "audit", "idp", "oauth", "identity"},
-	"internal/mcpserver":  {"internal/strictjson", "internal/toolbox", "bearer", "identity"},
+	"internal/mcpserver":  {"internal/limits", "internal/strictjson", "internal/toolbox", "bearer", "identity"},
 	"internal/calls":      {"internal/toolbox", "identity", "store"},
 	"internal/console":    {"idp", "identity", "oauth", "store"},
-	"internal/rest":       {"internal/calls", "internal/strictjson", "internal/toolbox", "identity", "policy", "store"},
+	"internal/rest":       {"internal/calls", "internal/limits", "internal/strictjson", "internal/toolbox", "identity", "policy", "store"},
 	"internal/toolbox":    {"internal/nearest", "policy", "audit", "identity"},
 	"internal/tools":      {"internal/nearest"},
 	"internal/config":     {"internal/nearest", "idp"},

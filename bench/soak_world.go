@@ -207,14 +207,16 @@ func (w *world) sliced() {
 	w.another.Broadcast()
 }
 
-// nobodyExpects returns when every slice that was put together before now has been answered, or when ctx ends.
-func (w *world) nobodyExpects(ctx context.Context) {
+// nobodyExpects returns when every slice that was put together before now has been answered. It reports false when ctx
+// ended first: then the last slice may still expect what was, and nothing must change under it.
+func (w *world) nobodyExpects(ctx context.Context) bool {
 	defer context.AfterFunc(ctx, w.another.Broadcast)()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for until := w.slices + 2; w.slices < until && ctx.Err() == nil; {
 		w.another.Wait()
 	}
+	return ctx.Err() == nil
 }
 
 func (w *world) set(change func()) {
@@ -251,8 +253,9 @@ func (w *world) change(ctx context.Context, duration time.Duration) error {
 // roll has the provider sign with other keys. What the old ones signed stays good.
 func (w *world) roll(ctx context.Context) error {
 	w.set(func() { w.goneFor = false })
-	w.nobodyExpects(ctx)
-	w.nobodyExpects(ctx) // longer than unknown keys are not asked for
+	if !w.nobodyExpects(ctx) || !w.nobodyExpects(ctx) { // longer than unknown keys are not asked for
+		return nil
+	}
 	w.idp.Faults().RollKeys()
 	w.rolled++
 	return w.sign()
@@ -262,7 +265,9 @@ func (w *world) roll(ctx context.Context) error {
 // the program learns of it, which it does when the first new token comes.
 func (w *world) withdraw(ctx context.Context) error {
 	w.set(func() { w.revoking, w.goneFor = true, false })
-	w.nobodyExpects(ctx)
+	if !w.nobodyExpects(ctx) {
+		return nil
+	}
 	old := w.tokens
 	w.idp.Faults().ReplaceKeys()
 	if err := w.sign(); err != nil {
@@ -272,7 +277,9 @@ func (w *world) withdraw(ctx context.Context) error {
 	if err := w.until(ctx, tool, message(modern, false), w.tokens[0], reversed); err != nil {
 		return fmt.Errorf("a token of the keys that replaced others: %w", err)
 	}
-	w.nobodyExpects(ctx)
+	if !w.nobodyExpects(ctx) {
+		return nil
+	}
 	w.set(func() { w.revoking = false })
 	if err := w.until(ctx, tool, message(modern, false), old[0], invalid); err != nil {
 		return fmt.Errorf("a token of a key that was withdrawn: %w", err)
@@ -284,7 +291,9 @@ func (w *world) withdraw(ctx context.Context) error {
 // decide puts another policy in the place of the one that is used.
 func (w *world) decide(ctx context.Context, rules string, closed bool) error {
 	w.set(func() { w.unsettled = true })
-	w.nobodyExpects(ctx)
+	if !w.nobodyExpects(ctx) {
+		return nil
+	}
 	if err := w.rewrite(rules); err != nil {
 		return err
 	}

@@ -308,3 +308,47 @@ func TestTheAPIsLimitsAreProblemsToo(t *testing.T) {
 		t.Errorf("answered %d %v %s", last.status, last.header, last.body)
 	}
 }
+
+// attack 60: one caller's slow bodies fill the memory that is there for all.
+func TestAttack60_OneCallerSendsOnlySoManyLargeBodiesAtOnce(t *testing.T) {
+	h := open(t, Options{})
+	token := h.token(t, h.provider.Server, devidp.UserAdmin, "execute")
+	const bound, more = 32, 5
+	answers := make(chan int, bound+more)
+	var bodies []*io.PipeWriter
+	for range bound + more {
+		body, write := io.Pipe()
+		bodies = append(bodies, write)
+		req, err := http.NewRequestWithContext(t.Context(), "POST", h.public+"/api/v1/tools/reverse_tool", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("Content-Type", "application/json")
+		go func() {
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				answers <- 0
+				return
+			}
+			resp.Body.Close()
+			answers <- resp.StatusCode
+		}()
+	}
+	for range more { // those that are turned away are answered while the others wait for their bodies
+		if status := <-answers; status != http.StatusTooManyRequests {
+			t.Errorf("one too many is answered with %d", status)
+		}
+	}
+	for _, write := range bodies {
+		go func() {
+			io.WriteString(write, `{"query":"abc"}`)
+			write.Close()
+		}()
+	}
+	for range bound {
+		if status := <-answers; status != http.StatusOK {
+			t.Errorf("one within the bound is answered with %d", status)
+		}
+	}
+}

@@ -44,10 +44,11 @@ func (r *Runner) Begin(ctx context.Context, b Begin) (call *Call, fresh bool, er
 	return &seen, true, nil
 }
 
-// ownerOf names whose call it is. Without sign-in everyone is one.
+// ownerOf names whose call it is: one program of one person, since another program of the same person may hold less.
+// Without sign-in everyone is one.
 func ownerOf(ctx context.Context) string {
 	if id := identity.FromContext(ctx); id != nil {
-		return id.Key()
+		return id.Key() + "\x00" + id.ClientID
 	}
 	return "nobody"
 }

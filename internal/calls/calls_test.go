@@ -220,10 +220,13 @@ func TestAttack45_ACallIsItsCallersAlone(t *testing.T) {
 		r, _ := w.server()
 		call := begin(as(t, "anna"), t, r, calls.Begin{Tool: "asking"})
 		synctest.Wait()
-		for _, who := range []string{"bert", ""} {
+		for _, who := range []string{"bert", "", "another program of anna's"} {
 			ctx := as(t, who)
-			if who == "" {
+			switch who {
+			case "":
 				ctx = t.Context()
+			case "another program of anna's":
+				ctx = identity.NewContext(t.Context(), &identity.Identity{Issuer: "https://idp.example", Subject: "anna", Kind: identity.Person, ClientID: "other"})
 			}
 			_, look := r.Look(ctx, call.ID)
 			_, followed := r.Follow(ctx, call.ID, 0)

@@ -69,11 +69,16 @@ func (h *Handler) loggedOut(ctx context.Context, raw string) error {
 	case age > 5*time.Minute || age < -time.Minute:
 		return errors.New("it is too old, or from the future")
 	}
-	if _, err := h.o.Store.Put(ctx, "logout/"+digest(t.Issuer+"\x00"+t.ID), nil, store.Write{TTL: 10 * time.Minute, Create: true}); err != nil {
+	seen := "logout/" + digest(t.Issuer+"\x00"+t.ID)
+	if _, err := h.o.Store.Put(ctx, seen, nil, store.Write{TTL: 10 * time.Minute, Create: true}); err != nil {
 		return fmt.Errorf("it was seen before, or cannot be kept: %w", err)
 	}
+	whose := "sub\x00" + t.Subject
 	if t.Session != "" {
-		return h.endAll(ctx, providerLog(t.Issuer, "sid\x00"+t.Session))
+		whose = "sid\x00" + t.Session
 	}
-	return h.endAll(ctx, providerLog(t.Issuer, "sub\x00"+t.Subject))
+	if err := h.endAll(ctx, providerLog(t.Issuer, whose)); err != nil {
+		return errors.Join(err, h.o.Store.Delete(ctx, seen)) // the provider tries again, and must be heard
+	}
+	return nil
 }

@@ -134,6 +134,10 @@ func (h *Handler) refresh(ctx context.Context, s *session) error {
 	}
 	newest.keep(got, h.o.Now())
 	if id, err := h.o.Verify(ctx, newest.Access); err == nil {
+		if id.Key() != newest.Identity.Key() {
+			h.o.Logger.WarnContext(ctx, "a refresh brought another person's token", "issuer", id.Issuer)
+			return errors.Join(errNoSession, h.end(ctx, s.key))
+		}
 		newest.Identity = *id
 	}
 	if err := h.saveOver(ctx, newest); err != nil {

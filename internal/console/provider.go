@@ -77,7 +77,9 @@ func (p *provider) ask(ctx context.Context) (*endpoints, error) {
 			return nil, fmt.Errorf("the provider's metadata: %w", err)
 		}
 	}
-	keys := oidc.ClientContext(context.WithoutCancel(ctx), p.http)
+	spaced := *p.http
+	spaced.Transport = &keyFetches{to: p.http.Transport, now: p.now}
+	keys := oidc.ClientContext(context.WithoutCancel(ctx), &spaced)
 	return &endpoints{Metadata: m, keys: oidc.NewRemoteKeySet(keys, m.JWKSURI)}, nil
 }
 
@@ -88,4 +90,33 @@ func (h *Handler) Endpoints(ctx context.Context) (authorization, token string, e
 		return "", "", err
 	}
 	return at.AuthorizationEndpoint, at.TokenEndpoint, nil
+}
+
+// keyFetches keeps fetches of keys apart: a stranger's token with an unknown key id causes one (attack 23).
+type keyFetches struct {
+	to  http.RoundTripper // nil means http.DefaultTransport
+	now func() time.Time
+
+	mu   sync.Mutex
+	next time.Time
+}
+
+// keyInterval is the least time between two fetches of keys.
+const keyInterval = 10 * time.Second
+
+func (k *keyFetches) RoundTrip(r *http.Request) (*http.Response, error) {
+	k.mu.Lock()
+	now := k.now()
+	early := now.Before(k.next)
+	if !early {
+		k.next = now.Add(keyInterval)
+	}
+	k.mu.Unlock()
+	if early {
+		return nil, errors.New("the keys were fetched a moment ago")
+	}
+	if k.to == nil {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	return k.to.RoundTrip(r)
 }

@@ -4,7 +4,8 @@
 // share of its own, so that none is refused for what another does, and what is remembered is bounded: where there are
 // too many keys, the one unused for longest is forgotten, and starts with a whole share when it comes back.
 //
-//	Rate   so many in a second, and so many at once    limits.go
+//	Rate     so many in a second, and so many at once    limits.go
+//	Shares   so many in use at a time                    shares.go
 package limits
 
 import (

@@ -46,6 +46,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/fastmcp-auth/fastmcp-auth/identity"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/limits"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/toolbox"
 )
 
@@ -116,8 +117,8 @@ type Handler struct {
 	legacy http.Handler // with sessions
 
 	methods       methods
-	subscriptions *shares
-	bodies        *shares         // large ones that are being read
+	subscriptions *limits.Shares
+	bodies        *limits.Shares  // large ones that are being read
 	leaving       context.Context // ends when the handler closes
 	leave         context.CancelFunc
 	states        *states
@@ -175,8 +176,8 @@ func New(o Options) (_ *Handler, err error) {
 		h.logger = slog.New(slog.DiscardHandler)
 	}
 	h.methods = newMethods(h.box)
-	h.subscriptions = newShares(h.sessions.max, h.sessions.maxPerUser)
-	h.bodies = newShares(maxBodies, maxBodiesPerUser)
+	h.subscriptions = limits.NewShares(h.sessions.max, h.sessions.maxPerUser)
+	h.bodies = limits.NewShares(maxBodies, maxBodiesPerUser)
 	h.leaving, h.leave = context.WithCancel(context.Background())
 	if h.states, err = newStates(); err != nil {
 		return nil, fmt.Errorf("mcpserver: %w", err)
@@ -300,10 +301,10 @@ var errTooManyBodies = errors.New("you are sending too many large messages at on
 func (h *Handler) read(a *answer, r *http.Request) ([]byte, error) {
 	if r.ContentLength < 0 || r.ContentLength > cheapBody {
 		key := identity.FromContext(r.Context()).Key()
-		if !h.bodies.enter(key) {
+		if !h.bodies.Enter(key) {
 			return nil, errTooManyBodies
 		}
-		defer h.bodies.leave(key)
+		defer h.bodies.Leave(key)
 	}
 	var body bytes.Buffer
 	body.Grow(int(min(max(r.ContentLength, 0), cheapBody)) + bytes.MinRead)

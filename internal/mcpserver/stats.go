@@ -13,8 +13,6 @@ func (h *Handler) Stats() Stats {
 	h.sessions.mu.Lock()
 	s.Sessions = len(h.sessions.byID)
 	h.sessions.mu.Unlock()
-	h.subscriptions.mu.Lock()
-	s.Subscriptions = h.subscriptions.open
-	h.subscriptions.mu.Unlock()
+	s.Subscriptions = h.subscriptions.Open()
 	return s
 }

@@ -13,13 +13,13 @@ import (
 // listen serves subscriptions/listen: a stream that lasts until the client closes it or the server goes down.
 func (h *Handler) listen(a *answer, r *http.Request, body []byte) {
 	key := identity.FromContext(r.Context()).Key()
-	if !h.subscriptions.enter(key) {
+	if !h.subscriptions.Enter(key) {
 		h.onLimit("sessions")
 		a.Header().Set("Retry-After", "60")
 		a.refuse(http.StatusServiceUnavailable, &rpcError{Code: codeServer, Message: "there are too many subscriptions; end one, or try again later"})
 		return
 	}
-	defer h.subscriptions.leave(key)
+	defer h.subscriptions.Leave(key)
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(h.leaving, cancel)()

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/fastmcp-auth/fastmcp-auth/internal/calls"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/limits"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/toolbox"
 )
 
@@ -63,6 +64,7 @@ type SignIn struct {
 // Handler answers the REST API.
 type Handler struct {
 	o       Options
+	bodies  *limits.Shares            // large ones that are being read
 	written atomic.Pointer[described] // nil before anybody asked
 }
 
@@ -89,7 +91,7 @@ func New(o Options) (*Handler, error) {
 	if o.SignIn == nil {
 		o.SignIn = func(context.Context) SignIn { return SignIn{} }
 	}
-	return &Handler{o: o}, nil
+	return &Handler{o: o, bodies: limits.NewShares(maxBodies, maxBodiesPerUser)}, nil
 }
 
 // Register puts every operation into mux, each behind sign-in by itself, and the document, which everyone may read.

@@ -13,7 +13,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fastmcp-auth/fastmcp-auth/identity"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/strictjson"
+)
+
+// How many bodies of more than cheapBody bytes may be on their way at a time, as at the MCP endpoint (attack 60).
+const (
+	cheapBody        = 16 << 10
+	maxBodies        = 256
+	maxBodiesPerUser = 32
 )
 
 // body reads a request's JSON object, strictly. Nothing else is taken, whatever it is called.
@@ -24,6 +32,14 @@ func (h *Handler) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	}
 	if r.Header.Get("Content-Encoding") != "" {
 		return nil, problem(http.StatusUnsupportedMediaType, "unsupported_media_type", "the body must not be encoded")
+	}
+	if r.ContentLength < 0 || r.ContentLength > cheapBody {
+		key := identity.FromContext(r.Context()).Key()
+		if !h.bodies.Enter(key) {
+			w.Header().Set("Connection", "close") // or the answer waits for the body that nobody reads
+			return nil, problem(http.StatusTooManyRequests, "busy", "you are sending too many large bodies at once; try again when one has arrived")
+		}
+		defer h.bodies.Leave(key)
 	}
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.o.MaxBody))
 	var large *http.MaxBytesError
