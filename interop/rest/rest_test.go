@@ -196,13 +196,14 @@ func TestAGeneratedClientCallsTools(t *testing.T) {
 }
 
 // TestAFuzzerFindsNoFaultAndNothingUndocumented sends what the document allows, and what it does not. That a tool may
-// refuse arguments which fit its schema, such as a time zone that does not exist, is no fault.
+// refuse arguments which fit its schema, such as a time zone that does not exist, is no fault. One worker: the library
+// that makes the cases reads Python's table of modules while another thread may be changing it.
 func TestAFuzzerFindsNoFaultAndNothingUndocumented(t *testing.T) {
 	s := serve(t)
 	schemathesis := fuzzer(t)
 	report := filepath.Join(t.TempDir(), "report.xml")
 	out, err := run(t, nil, schemathesis, "run", s.document, "--url", s.base, "--header", "Authorization: Bearer "+s.token,
-		"--exclude-checks", "positive_data_acceptance", "--max-examples", "25", "--seed", "1", "--workers", "2", "--request-timeout", "20",
+		"--exclude-checks", "positive_data_acceptance", "--max-examples", "25", "--seed", "1", "--workers", "1", "--request-timeout", "20",
 		"--no-color", "--report", "junit", "--report-junit-path", report)
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
