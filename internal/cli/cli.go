@@ -52,7 +52,9 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 		Short: "Sign-in for MCP tools",
 		Long: "fastmcp-auth serves MCP tools to signed-in people and agents: it accepts only tokens of your identity provider.\n" +
 			"Without any account it runs against a development provider of its own.",
-		Example: "  fastmcp-auth demo\n  fastmcp-auth serve\n  fastmcp-auth config",
+		Example: "  fastmcp-auth demo                              see all of it in a minute\n" +
+			"  fastmcp-auth serve                             serve tools, with a development provider beside them\n" +
+			"  fastmcp-auth call reverse_tool query=Hello     sign in and call one of them",
 		Version: version(),
 		Args:    usageArgs(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -64,11 +66,23 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.SetErr(errOut)
 	root.SetUsageFunc(usage)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err, cmd.CommandPath()} })
-	root.AddCommand(serveCommand(s), idpCommand(s), demoCommand(s), healthCommand(), configCommand(s), policyCommand(s))
-	root.AddCommand(loginCommand(s), logoutCommand(s), accountsCommand(s), whoamiCommand(s), tokenCommand(s))
-	root.AddCommand(doctorCommand(s), explainCommand(s))
-	root.AddCommand(toolsCommand(s), callCommand(s), agentCommand(s), connectCommand(s),
-		resourcesCommand(s), readCommand(s), promptsCommand(s), promptCommand(s), manCommand(s), serversCommand(s))
+	for _, of := range []struct {
+		group    string
+		commands []*cobra.Command
+	}{
+		{"Serve tools", []*cobra.Command{demoCommand(s), serveCommand(s), idpCommand(s), policyCommand(s), configCommand(s), healthCommand()}},
+		{"Sign in", []*cobra.Command{loginCommand(s), logoutCommand(s), accountsCommand(s), whoamiCommand(s), tokenCommand(s)}},
+		{"Use tools", []*cobra.Command{callCommand(s), toolsCommand(s), resourcesCommand(s), readCommand(s), promptsCommand(s), promptCommand(s),
+			agentCommand(s), connectCommand(s), serversCommand(s)}},
+		{"When something is wrong", []*cobra.Command{doctorCommand(s), explainCommand(s)}},
+	} {
+		root.AddGroup(&cobra.Group{ID: of.group, Title: of.group})
+		for _, c := range of.commands {
+			c.GroupID = of.group
+		}
+		root.AddCommand(of.commands...)
+	}
+	root.AddCommand(manCommand(s))
 	ran, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		err = s.out.(*watched).err

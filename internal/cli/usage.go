@@ -27,12 +27,14 @@ func usage(cmd *cobra.Command) error {
 		b.WriteString("\n\nExamples:\n" + cmd.Example)
 	}
 	if cmd.HasAvailableSubCommands() {
-		b.WriteString("\n\nAvailable Commands:")
-		for _, sub := range cmd.Commands() {
-			if sub.IsAvailableCommand() || sub.Name() == "help" {
-				fmt.Fprintf(&b, "\n  %-*s %s", sub.NamePadding(), sub.Name(), sub.Short)
-			}
+		for _, group := range cmd.Groups() {
+			b.WriteString(commands(cmd, group.ID, group.Title))
 		}
+		rest := "Commands"
+		if len(cmd.Groups()) > 0 {
+			rest = "Also"
+		}
+		b.WriteString(commands(cmd, "", rest))
 	}
 	if local.HasAvailableFlags() {
 		b.WriteString("\n\nFlags:\n" + described(local))
@@ -45,6 +47,20 @@ func usage(cmd *cobra.Command) error {
 	}
 	_, err := fmt.Fprintln(cmd.OutOrStderr(), b.String())
 	return err
+}
+
+// commands lists those of cmd that are in the group.
+func commands(cmd *cobra.Command, group, title string) string {
+	var b strings.Builder
+	for _, sub := range cmd.Commands() {
+		if sub.GroupID == group && (sub.IsAvailableCommand() || sub.Name() == "help") {
+			fmt.Fprintf(&b, "\n  %-*s %s", sub.NamePadding(), sub.Name(), sub.Short)
+		}
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return "\n\n" + title + ":" + b.String()
 }
 
 // described lists flags, each with its sentence below it: there is a flag for each setting, and some names are long.
