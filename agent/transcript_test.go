@@ -1,0 +1,94 @@
+package agent_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/fastmcp-auth/fastmcp-auth/agent"
+)
+
+func TestTranscripts(t *testing.T) {
+	dir := t.TempDir()
+	kept, err := agent.NewTranscript(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, kept.ID()+".jsonl")
+	b := &bench{tools: []agent.Tool{tool("look", true)}}
+	b.do = func(context.Context, agent.Tool, string, func(agent.Progress)) (agent.Result, error) {
+		body, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(body), `"tool":"look"`) {
+			t.Errorf("the call runs before it stands in the file: %v\n%s", err, body)
+		}
+		return agent.Result{Text: "seen"}, nil
+	}
+	m := &script{replies: []any{calls(`look {}`)}}
+	if _, err := newAgent(t, agent.Options{Model: m, Tools: b, Transcript: kept}).Turn(context.Background(), "look"); err != nil {
+		t.Fatal(err)
+	}
+	kept.Close()
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v, want 0600", info.Mode(), err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := 0; cut <= len(whole); cut += 3 { // a crash in the middle
+		if err := os.WriteFile(path, whole[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		again, err := agent.OpenTranscript(dir, kept.ID())
+		if err != nil {
+			t.Fatalf("cut after %d bytes: %v", cut, err)
+		}
+		a := newAgent(t, agent.Options{Model: &script{}, Transcript: again})
+		if _, err := a.Turn(context.Background(), "go on"); err != nil {
+			t.Fatal(err)
+		}
+		open := map[string]bool{}
+		for _, m := range a.Messages() {
+			for _, c := range m.Calls {
+				open[c.ID] = true
+			}
+			if m.Role != agent.RoleTool && len(m.Calls) == 0 && len(open) > 0 {
+				t.Fatalf("cut after %d bytes: %v have no answer", cut, open)
+			}
+			delete(open, m.CallID)
+		}
+		again.Close()
+	}
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fork, err := agent.ForkTranscript(dir, kept.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newAgent(t, agent.Options{Model: &script{}, Transcript: fork})
+	if _, err := a.Turn(context.Background(), "elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	fork.Close()
+	after, err := os.ReadFile(path)
+	if err != nil || string(after) != string(before) {
+		t.Errorf("the fork wrote into the conversation it came from: %v", err)
+	}
+	if all, err := agent.Transcripts(dir); err != nil || len(all) != 2 || all[0].First != "look" || all[1].First != "look" {
+		t.Errorf("%+v %v", all, err)
+	}
+	for _, id := range []string{"", "..", "../x", "a/b", ".hidden", "none"} {
+		if _, err := agent.OpenTranscript(dir, id); !errors.Is(err, agent.ErrNoTranscript) {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+	var out strings.Builder
+	if err := agent.Export(&out, a.Messages()); err != nil || !strings.Contains(out.String(), "## You\n\nlook") || !strings.Contains(out.String(), "```json\nlook {}\n```") {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}
