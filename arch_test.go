@@ -94,7 +94,7 @@ var fences = map[string][]string{
 	"go.opentelemetry.io/":     {"internal/telemetry"},
 	"github.com/zalando/":      {"client/tokencache"},
 	"rsc.io/qr":                {"internal/tui"},
-	"github.com/gofrs/":        {"client/tokencache"},
+	"github.com/gofrs/":        {"agent", "client/tokencache"},
 	"github.com/modelcontextprotocol/": {"bearer", "client", "agent/mcptools", "internal/toolbox", "internal/tools", "internal/mcpserver", "internal/calls", "internal/rest",
 		"bench", "conformance/client", "conformance/server", "examples/official-sdk"},
 }

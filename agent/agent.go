@@ -11,7 +11,7 @@
 //	approval     a decision before each call                        approve.go, rules.go
 //	limits       turns, time, cost, calls that repeat               limits.go
 //	compaction   room in a context that is nearly full              compact.go
-//	transcript   a file that a crash leaves whole                   transcript.go, export.go
+//	transcript   a file that a crash leaves whole                   transcript.go, lock.go, export.go
 //	events       what happens, as it happens                        event.go
 package agent
 

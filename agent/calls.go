@@ -66,6 +66,9 @@ func (t *turn) calls(ctx context.Context, tools []Tool, asked []ToolCall) []Mess
 		if r.ran {
 			t.out.Calls++
 		}
+		if r.outcome == outcomeRefused {
+			r.text = "this call was not made: " + r.text
+		}
 		messages[i] = Message{Role: RoleTool, CallID: asked[i].ID, Text: envelope(planned[i].Tool, r.outcome, capped(r.text, a.limits.Result))}
 	}
 	return messages
@@ -150,7 +153,7 @@ func (a *Agent) call(ctx context.Context, c Call, slots []chan struct{}) ended {
 	}
 	a.tell(decision)
 	if !allowed {
-		return ended{outcome: outcomeRefused, text: "this call was not made: " + reason}
+		return ended{outcome: outcomeRefused, text: reason}
 	}
 	for _, slot := range slots {
 		select {

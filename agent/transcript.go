@@ -30,7 +30,8 @@ type Transcript struct {
 
 	mu    sync.Mutex
 	file  *os.File
-	begun []Message // what was there to begin with, until the agent takes it
+	free  func() error // unlocks it
+	begun []Message    // what was there to begin with, until the agent takes it
 	used  Totals
 	err   error // the first write that failed: what follows it would be a lie
 }
@@ -65,11 +66,17 @@ func begin(dir, from string, with []Message) (*Transcript, error) {
 		return nil, fmt.Errorf("agent: begin a transcript: %w", err)
 	}
 	id := time.Now().UTC().Format("20060102-150405-") + strings.ToLower(rand.Text()[:6])
-	f, err := os.OpenFile(filepath.Join(dir, id+transcriptEnd), os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
+	path := filepath.Join(dir, id+transcriptEnd)
+	free, err := lock(path)
 	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		free()
 		return nil, fmt.Errorf("agent: begin a transcript: %w", err)
 	}
-	t := &Transcript{id: id, file: f, begun: with}
+	t := &Transcript{id: id, file: f, free: free, begun: with}
 	records := []record{{Kind: recordBegin, Version: transcriptVersion, From: from}}
 	if len(with) > 0 {
 		records = append(records, record{Kind: recordCompacted, Messages: with})
@@ -77,7 +84,8 @@ func begin(dir, from string, with []Message) (*Transcript, error) {
 	return t, t.write(records...)
 }
 
-// OpenTranscript goes on with a conversation. A last line that a crash left half is cut off.
+// OpenTranscript goes on with a conversation. A last line that a crash left half is cut off. One that is open elsewhere is
+// refused with [ErrTranscriptInUse].
 func OpenTranscript(dir, id string) (*Transcript, error) {
 	path, err := pathOf(dir, id)
 	if err != nil {
@@ -90,13 +98,18 @@ func OpenTranscript(dir, id string) (*Transcript, error) {
 	if err != nil {
 		return nil, fmt.Errorf("agent: open a transcript: %w", err)
 	}
-	t := &Transcript{id: id, file: f}
+	free, err := lock(path) // before it is read: what somebody else is writing is no half line
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%w: %q", err, id)
+	}
+	t := &Transcript{id: id, file: f, free: free}
 	whole, err := t.read(f)
 	if err == nil {
 		err = f.Truncate(whole)
 	}
 	if err != nil {
-		f.Close()
+		t.Close()
 		return nil, fmt.Errorf("agent: transcript %s: %w", id, err)
 	}
 	return t, nil
@@ -236,7 +249,7 @@ func (t *Transcript) ID() string { return t.id }
 func (t *Transcript) Close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.file.Close()
+	return errors.Join(t.file.Close(), t.free())
 }
 
 func (t *Transcript) messages(messages []Message) error {

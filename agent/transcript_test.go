@@ -92,3 +92,40 @@ func TestTranscripts(t *testing.T) {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 }
+
+func TestAConversationIsOpenOnce(t *testing.T) {
+	dir := t.TempDir()
+	first, err := agent.NewTranscript(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newAgent(t, agent.Options{Model: &script{}, Transcript: first})
+	if _, err := a.Turn(context.Background(), "hello"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := agent.OpenTranscript(dir, first.ID()); !errors.Is(err, agent.ErrTranscriptInUse) {
+		t.Errorf("a second one is opened: %v", err)
+	}
+	fork, err := agent.ForkTranscript(dir, first.ID())
+	if err != nil {
+		t.Fatalf("what is open elsewhere cannot be forked: %v", err)
+	}
+	fork.Close()
+	if _, err := a.Turn(context.Background(), "still there"); err != nil {
+		t.Errorf("the first does not go on: %v", err)
+	}
+	first.Close()
+	for range 2 {
+		again, err := agent.OpenTranscript(dir, first.ID())
+		if err != nil {
+			t.Fatalf("it stays locked: %v", err)
+		}
+		if got := newAgent(t, agent.Options{Model: &script{}, Transcript: again}).Messages(); len(got) != 4 {
+			t.Errorf("%d messages, want 4", len(got))
+		}
+		again.Close()
+	}
+	if all, err := agent.Transcripts(dir); err != nil || len(all) != 2 {
+		t.Errorf("%+v %v", all, err)
+	}
+}

@@ -293,10 +293,17 @@ func (c *conversation) openTranscript() (t *agent.Transcript, err error) {
 	default:
 		t, err = agent.OpenTranscript(c.talks(), id)
 	}
+	if errors.Is(err, agent.ErrTranscriptInUse) {
+		return nil, openElsewhere(id, err)
+	}
 	if errors.Is(err, agent.ErrNoTranscript) {
 		return nil, &hintError{code: exitUsage, err: err, hint: fmt.Sprintf("%s holds the conversations; last is the latest", c.talks())}
 	}
 	return t, err
+}
+
+func openElsewhere(id string, err error) error {
+	return &hintError{err: err, hint: fmt.Sprintf("leave it there, or go on beside it with --resume %s --fork", id)}
 }
 
 func (c *conversation) talks() string { return filepath.Join(c.dir, "conversations") }

@@ -178,6 +178,9 @@ func (c *conversation) goOn(id string) error {
 		return errors.New("that is the conversation you are in")
 	}
 	t, err := agent.OpenTranscript(c.talks(), id)
+	if errors.Is(err, agent.ErrTranscriptInUse) {
+		return openElsewhere(id, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -6,10 +6,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/fastmcp-auth/fastmcp-auth/agent"
 )
 
 // scripted is a server of language models that says what stands in a file, a line for each time it is asked; the last line
@@ -34,6 +37,19 @@ func model(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("OPENAI_BASE_URL", server.URL+"/v1")
 	ts.Setenv("OPENAI_MODEL", "scripted")
 	ts.Setenv("OPENAI_API_KEY", "hush-hush")
+}
+
+// elsewhere opens the only conversation in a folder until the script ends.
+func elsewhere(ts *testscript.TestScript, _ bool, args []string) {
+	dir := filepath.Join(ts.MkAbs(args[0]), "conversations")
+	all, err := agent.Transcripts(dir)
+	ts.Check(err)
+	if len(all) != 1 {
+		ts.Fatalf("%s holds %d conversations", args[0], len(all))
+	}
+	open, err := agent.OpenTranscript(dir, all[0].ID)
+	ts.Check(err)
+	ts.Defer(func() { open.Close() })
 }
 
 func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
