@@ -1,11 +1,6 @@
 package interop_test
 
 import (
-	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -32,11 +27,11 @@ var clientBesides = []string{
 var clientBackwards = []string{"auth/2025-03-26-oauth-metadata-backcompat", "auth/2025-03-26-oauth-endpoint-fallback"}
 
 func TestClientConforms(t *testing.T) {
-	command := conformanceClient(t)
+	command := fixture(t, "client")
 	for _, row := range clientRevisions {
 		t.Run(row.revision, func(t *testing.T) {
 			t.Parallel()
-			required := clientRequirements(t, row.revision)
+			required := requirements(t, "client", row.revision)
 			if len(required) != row.required {
 				t.Fatalf("the suite requires %d scenarios, want %d: %v", len(required), row.required, required)
 			}
@@ -45,7 +40,7 @@ func TestClientConforms(t *testing.T) {
 			if o.code != 0 {
 				t.Errorf("the suite ended with %d\n%s", o.code, o.stderr)
 			}
-			ran := clientChecks(t, results)
+			ran := checks(t, results)
 			wanted := append(required, clientBesides...)
 			for _, scenario := range wanted {
 				t.Run(scenario, func(t *testing.T) { clean(t, exercised(ran[scenario])) })
@@ -65,20 +60,20 @@ func TestClientConforms(t *testing.T) {
 			if o.code != 0 {
 				t.Errorf("the suite ended with %d\n%s", o.code, o.stderr)
 			}
-			clean(t, clientChecks(t, results)[scenario])
+			clean(t, checks(t, results)[scenario])
 		})
 	}
 }
 
 // The suite lets a client pass that does nothing, in some scenarios. Here it must not.
 func TestAnIdleClientConformsNowhere(t *testing.T) {
-	conformanceClient(t)
+	party(t)
 	for _, row := range clientRevisions {
 		t.Run(row.revision, func(t *testing.T) {
 			t.Parallel()
 			results := t.TempDir()
 			suite(t, "client", "--command", "true", "--requirements", row.revision, "--output-dir", results)
-			for scenario, found := range clientChecks(t, results) {
+			for scenario, found := range checks(t, results) {
 				done := slices.ContainsFunc(found, func(c check) bool { return c.Status == "SUCCESS" })
 				bad := slices.ContainsFunc(found, func(c check) bool { return c.Status == "FAILURE" || c.Status == "WARNING" })
 				if done && !bad {
@@ -95,71 +90,4 @@ func exercised(found []check) []check {
 	return slices.DeleteFunc(slices.Clone(found), func(c check) bool {
 		return c.Status == "SKIPPED" && c.ID == "sep-2243-client-includes-standard-headers" && strings.Contains(c.Description, "initialize")
 	})
-}
-
-// clientRequirements are the client scenarios that the suite requires for a revision.
-func clientRequirements(t *testing.T, revision string) []string {
-	t.Helper()
-	listed := suite(t, "list", "--client", "--requirements", revision)
-	_, rest, found := strings.Cut(listed.stdout, "Client scenarios")
-	if !found || listed.code != 0 {
-		t.Fatalf("the suite lists nothing: %s%s", listed.stdout, listed.stderr)
-	}
-	rest, _, _ = strings.Cut(rest, "never scored")
-	var names []string
-	for _, line := range regexp.MustCompile(`(?m)^\s+- (\S+)`).FindAllStringSubmatch(rest, -1) {
-		names = append(names, line[1])
-	}
-	return names
-}
-
-// clientChecks reads what the suite left in a folder, by scenario, whose name may hold a slash.
-func clientChecks(t *testing.T, results string) map[string][]check {
-	t.Helper()
-	found := map[string][]check{}
-	for _, depth := range []string{"*", filepath.Join("*", "*")} {
-		files, err := filepath.Glob(filepath.Join(results, depth, "checks.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, file := range files {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			name, err := filepath.Rel(results, filepath.Dir(file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var of []check
-			if err := json.Unmarshal(text, &of); err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-			found[when.ReplaceAllString(filepath.ToSlash(name), "")] = of
-		}
-	}
-	if len(found) == 0 {
-		t.Fatal("the suite left no results")
-	}
-	return found
-}
-
-// conformanceClient builds the program that the suite drives.
-func conformanceClient(t *testing.T) string {
-	t.Helper()
-	party(t)
-	sources, err := filepath.Glob(filepath.Join("..", "conformance", "client", "*.go"))
-	if err != nil || len(sources) == 0 {
-		t.Fatalf("there is no program for the suite: %v", err)
-	}
-	for _, source := range sources {
-		if _, err := os.ReadFile(source); err != nil { // so that go test notices when it changes
-			t.Fatal(err)
-		}
-	}
-	path := filepath.Join(t.TempDir(), "client")
-	if out, err := exec.Command("go", "build", "-o", path, "../conformance/client").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return path
 }

@@ -1,13 +1,9 @@
 package interop_test
 
 import (
-	"context"
 	"encoding/json"
 	"io"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -27,20 +23,11 @@ var revisions = []struct {
 	{"2025-11-25", 30, []string{"server-sse-polling", "server-session-lifecycle", "json-schema-2020-12"}},
 }
 
-// check is one thing a scenario of the suite looked at.
-type check struct {
-	ID           string          `json:"id"`
-	Status       string          `json:"status"`
-	Description  string          `json:"description"`
-	ErrorMessage string          `json:"errorMessage"`
-	Details      json.RawMessage `json:"details"`
-}
-
 func TestServerConforms(t *testing.T) {
 	mcp := serveFixtures(t)
 	for _, row := range revisions {
 		t.Run(row.revision, func(t *testing.T) {
-			required := requirements(t, row.revision)
+			required := requirements(t, "server", row.revision)
 			if len(required) != row.required {
 				t.Fatalf("the suite requires %d scenarios, want %d: %v", len(required), row.required, required)
 			}
@@ -86,95 +73,10 @@ func TestSuiteFindsFaults(t *testing.T) {
 	}
 }
 
-// clean holds a scenario to at least one success and to nothing worse. It shows what is worse.
-func clean(t *testing.T, found []check) {
-	t.Helper()
-	succeeded := false
-	for _, c := range found {
-		switch c.Status {
-		case "SUCCESS":
-			succeeded = true
-		case "INFO":
-		default:
-			t.Errorf("%s %s: %s\n%s\n%s", c.Status, c.ID, c.Description, c.ErrorMessage, c.Details)
-		}
-	}
-	if !succeeded {
-		t.Errorf("nothing succeeded among %d checks", len(found))
-	}
-}
-
-// suite runs the conformance suite to its end.
-func suite(t *testing.T, args ...string) outcome {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	path := filepath.Join("node_modules", "@modelcontextprotocol", "conformance", "dist", "index.js")
-	cmd := exec.CommandContext(ctx, nodePath, append([]string{path}, args...)...)
-	cmd.Env = environment(t)
-	return run(t, ctx, cmd)
-}
-
-// requirements are the server scenarios that the suite requires for a revision.
-func requirements(t *testing.T, revision string) []string {
-	t.Helper()
-	listed := suite(t, "list", "--server", "--requirements", revision)
-	_, rest, found := strings.Cut(listed.stdout, "Server scenarios")
-	if !found || listed.code != 0 {
-		t.Fatalf("the suite lists nothing: %s%s", listed.stdout, listed.stderr)
-	}
-	rest, _, _ = strings.Cut(rest, "Client scenarios")
-	var names []string
-	for _, line := range regexp.MustCompile(`(?m)^\s+- (\S+)`).FindAllStringSubmatch(rest, -1) {
-		names = append(names, line[1])
-	}
-	return names
-}
-
-// when is what the suite puts after the name of a scenario that it ran.
-var when = regexp.MustCompile(`-\d{4}-\d\d-\d\dT[\d-]+Z$`)
-
-// checks reads what the suite left in a folder, by scenario.
-func checks(t *testing.T, results string) map[string][]check {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(results, "*", "checks.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("the suite left no results: %v", err)
-	}
-	found := map[string][]check{}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		scenario := when.ReplaceAllString(strings.TrimPrefix(filepath.Base(filepath.Dir(file)), "server-"), "")
-		var of []check
-		if err := json.Unmarshal(text, &of); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		found[scenario] = append(found[scenario], of...)
-	}
-	return found
-}
-
 // serveFixtures starts the program that the suite runs against, and says where it is. It must end well, with the test.
 func serveFixtures(t *testing.T) string {
 	t.Helper()
-	party(t)
-	sources, err := filepath.Glob(filepath.Join("..", "conformance", "server", "*.go"))
-	if err != nil || len(sources) == 0 {
-		t.Fatalf("there is no program for the suite: %v", err)
-	}
-	for _, source := range sources {
-		if _, err := os.ReadFile(source); err != nil { // so that go test notices when it changes
-			t.Fatal(err)
-		}
-	}
-	path := filepath.Join(t.TempDir(), "server")
-	if out, err := exec.Command("go", "build", "-o", path, "../conformance/server").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	cmd := exec.Command(path, "--addr", "127.0.0.1:0")
+	cmd := exec.Command(fixture(t, "server"), "--addr", "127.0.0.1:0")
 	cmd.Env = environment(t)
 	var log syncBuffer
 	cmd.Stderr = &log
