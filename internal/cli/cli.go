@@ -23,7 +23,7 @@
 //	completion  what a shell offers on Tab         completion.go
 //	connect   a server over HTTP for a stdio client connect.go
 //	agent     a language model with tools          agent.go agent_model.go agent_shot.go agent_screen.go agent_commands.go
-//	call      call tools of a server               call.go ask.go limit.go progress.go result.go
+//	call      call tools of a server               call.go call_plan.go call_results.go ask.go limit.go progress.go result.go
 //
 // What all that call a server have in common stands in session.go: settings and connection; signin.go and unattended.go: how
 // to sign in; stage.go: what is shown meanwhile.
