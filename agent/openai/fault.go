@@ -50,8 +50,13 @@ func (m *Model) fault(ctx context.Context, note *noted, err error) error {
 
 // broken says what an error in the middle of an answer means.
 func (m *Model) broken(ctx context.Context, note *noted, err error) error {
-	if cause := context.Cause(ctx); errors.Is(cause, errSilent) {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errSilent):
 		return m.error(agent.FaultCut, note, cause)
+	case errors.Is(cause, errEndless):
+		return m.error(agent.FaultRequest, note, cause) // it would do so again
+	case errors.Is(err, errTooLong), errors.Is(err, errTooMuch):
+		return m.error(agent.FaultRequest, note, err)
 	}
 	var api *openai.APIError
 	if errors.As(err, &api) {

@@ -11,6 +11,7 @@
 package openai
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,8 +33,12 @@ const (
 	DefaultAzureVersion = "2024-10-21"
 
 	silence   = 2 * time.Minute // of a model, before the first byte and between two
+	longest   = time.Hour       // of one answer, though it goes on and on
 	maxError  = 64 << 10        // bytes of an answer that is an error
-	maxAnswer = 32 << 20
+	maxAnswer = 128 << 20       // bytes on the wire: a few hundred for each token
+	maxLine   = 8 << 20         // bytes of one piece
+	maxSaid   = 8 << 20         // bytes of text and arguments in one answer
+	maxCalls  = 1000            // in one answer
 )
 
 // Config says who is asked. Model is needed.
@@ -88,6 +93,7 @@ func New(c Config) (*Model, error) {
 		oc = openai.DefaultConfig(c.Key)
 		oc.BaseURL = strings.TrimSuffix(c.URL, "/")
 	}
+	oc.EmptyMessagesLimit = maxAnswer // comments that keep a slow answer alive are no error; bytes are counted
 	transport := http.DefaultTransport
 	if c.HTTPClient != nil && c.HTTPClient.Transport != nil {
 		transport = c.HTTPClient.Transport
@@ -119,6 +125,7 @@ type asking struct {
 type noted struct {
 	status     int
 	retryAfter time.Duration
+	heard      func() // called with each piece that comes; may be nil
 }
 
 type noteKey struct{}
@@ -139,31 +146,63 @@ func (a *asking) Do(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n, ok := r.Context().Value(noteKey{}).(*noted); ok {
+	n, _ := r.Context().Value(noteKey{}).(*noted)
+	if n != nil {
 		n.status, n.retryAfter = res.StatusCode, retryAfter(res.Header, time.Now())
 	}
 	if res.StatusCode/100 == 3 {
 		res.Body.Close()
 		return nil, errRedirect
 	}
-	most := int64(maxAnswer)
 	if res.StatusCode/100 != 2 {
-		most = maxError
+		res.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(res.Body, maxError), res.Body}
+		return res, nil
 	}
-	res.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.LimitReader(res.Body, most), res.Body}
+	res.Body = &listened{ReadCloser: res.Body, note: n}
 	return res, nil
 }
 
-// impatient returns a context that ends when renew is not called for so long.
-func impatient(ctx context.Context) (_ context.Context, renew func(), stop func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	t := time.AfterFunc(silence, func() { cancel(errSilent) })
-	return ctx, func() { t.Reset(silence) }, func() { t.Stop(); cancel(nil) }
+// listened is an answer that is bounded, and whose pieces are heard.
+type listened struct {
+	io.ReadCloser
+	note       *noted
+	read, line int // bytes, altogether and since the last line end
 }
 
-var errRedirect = errors.New("a redirect, which is not followed with a key")
+func (l *listened) Read(p []byte) (int, error) {
+	n, err := l.ReadCloser.Read(p)
+	if n > 0 && l.note != nil && l.note.heard != nil {
+		l.note.heard()
+	}
+	l.read += n
+	l.line += n
+	if end := bytes.LastIndexByte(p[:n], '\n'); end >= 0 {
+		l.line = n - end - 1
+	}
+	switch {
+	case l.line > maxLine:
+		return 0, errTooLong
+	case l.read > maxAnswer:
+		return 0, errTooMuch
+	}
+	return n, err
+}
 
-var errSilent = fmt.Errorf("it says nothing for %s", silence)
+// impatient returns a context that ends when renew is not called for so long, and after the longest time.
+func impatient(ctx context.Context) (_ context.Context, renew func(), stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	quiet := time.AfterFunc(silence, func() { cancel(errSilent) })
+	hard := time.AfterFunc(longest, func() { cancel(errEndless) })
+	return ctx, func() { quiet.Reset(silence) }, func() { quiet.Stop(); hard.Stop(); cancel(nil) }
+}
+
+var (
+	errRedirect = errors.New("a redirect, which is not followed with a key")
+	errSilent   = fmt.Errorf("it says nothing for %s", silence)
+	errEndless  = fmt.Errorf("it speaks for %s and is not done", longest)
+	errTooLong  = fmt.Errorf("the answer has more than %d MiB", maxSaid>>20)
+	errTooMuch  = fmt.Errorf("the answer takes more than %d MiB to send", maxAnswer>>20)
+)

@@ -67,6 +67,14 @@ func TestAnswersArePutTogether(t *testing.T) {
 			delta(`{"tool_calls":[{"id":"a","function":{"name":"one","arguments":"{}"}},{"id":"b","function":{"name":"one","arguments":"{"}}]}`),
 			delta(`{"tool_calls":[{"function":{"arguments":"}"}}]}`), stop, "[DONE]"},
 			"", []agent.ToolCall{{ID: "a", Tool: "one", Arguments: "{}"}, {ID: "b", Tool: "one", Arguments: "{}"}}, nil},
+		{"two calls that are both counted as the first", []string{
+			delta(`{"tool_calls":[{"index":0,"id":"a","function":{"name":"one","arguments":"{}"}}]}`),
+			delta(`{"tool_calls":[{"index":0,"id":"b","function":{"name":"two","arguments":"{"}},{"index":0,"function":{"arguments":"}"}}]}`), tools, "[DONE]"},
+			"", []agent.ToolCall{{ID: "a", Tool: "one", Arguments: "{}"}, {ID: "b", Tool: "two", Arguments: "{}"}}, nil},
+		{"a name that each piece repeats", []string{
+			delta(`{"tool_calls":[{"index":0,"id":"a","function":{"name":"one","arguments":"{"}}]}`),
+			delta(`{"tool_calls":[{"index":0,"id":"a","function":{"name":"one","arguments":"}"}}]}`), tools, "[DONE]"},
+			"", []agent.ToolCall{{ID: "a", Tool: "one", Arguments: "{}"}}, nil},
 		{"arguments that are no JSON come as they are", []string{delta(`{"tool_calls":[{"index":0,"id":"a","function":{"name":"one","arguments":"{\"q\":"}}]}`), tools, "[DONE]"},
 			"", []agent.ToolCall{{ID: "a", Tool: "one", Arguments: `{"q":`}}, nil},
 	} {
@@ -218,5 +226,36 @@ func TestModelsOnThisMachineAreFound(t *testing.T) {
 	got := find(t.Context(), nil, []Local{{Name: "Ollama", URL: other.URL + "/v1"}, {Name: "vLLM", URL: s.URL + "/v1"}})
 	if len(got) != 1 || got[0].Name != "vLLM" || len(got[0].Models) != 2 {
 		t.Errorf("found %+v", got)
+	}
+}
+
+// TestAnswersAreBounded: what never ends is given up, and not asked for again.
+func TestAnswersAreBounded(t *testing.T) {
+	mega := strings.Repeat("x", 1<<20)
+	for _, row := range []struct{ name, first, each, says string }{
+		{"arguments of a hundred megabytes", "", delta(`{"tool_calls":[{"index":0,"id":"a","function":{"name":"one","arguments":"` + mega + `"}}]}`), "more than 8 MiB"},
+		{"text of a hundred megabytes", "", delta(`{"content":"` + mega + `"}`), "more than 8 MiB"},
+		{"a name of a hundred megabytes", "", delta(`{"tool_calls":[{"index":0,"id":"a","function":{"name":"` + mega + `"}},{"index":0,"function":{"name":"y"}}]}`), "more than 8 MiB"},
+		{"a piece without end", `{"choices":[{"index":0,"delta":{"content":"`, mega, "more than 8 MiB"},
+		{"calls without number", "", delta(`{"tool_calls":[` + strings.TrimSuffix(strings.Repeat(`{"function":{"name":"one"}},`, 500), ",") + `]}`), "more than 1000 calls"},
+		{"comments without end", delta(`{"content":"x"}`) + "\n\n", ": " + mega + "\n\n", "more than 128 MiB"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			m := model(t, func(w http.ResponseWriter, r *http.Request) {
+				before, after := "data: ", "\n\n"
+				if row.first != "" {
+					io.WriteString(w, before+row.first)
+					before, after = "", ""
+				}
+				for r.Context().Err() == nil {
+					io.WriteString(w, before+row.each+after)
+				}
+			}, Config{})
+			_, err := m.Stream(t.Context(), agent.Request{}, func(string) {})
+			var fault *agent.ModelError
+			if !errors.As(err, &fault) || fault.Fault != agent.FaultRequest || !strings.Contains(err.Error(), row.says) {
+				t.Errorf("%.200v, want %q", err, row.says)
+			}
+		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/sashabaranov/go-openai"
@@ -25,7 +26,7 @@ func (m *Model) Stream(ctx context.Context, r agent.Request, hear func(text stri
 func (m *Model) stream(ctx context.Context, r agent.Request, hear func(text string)) (*agent.Reply, error) {
 	ctx, renew, stop := impatient(ctx)
 	defer stop()
-	note := &noted{}
+	note := &noted{heard: renew}
 	stream, err := m.client.CreateChatCompletionStream(context.WithValue(ctx, noteKey{}, note), m.request(r))
 	if err != nil {
 		return nil, m.fault(ctx, note, err)
@@ -40,8 +41,11 @@ func (m *Model) stream(ctx context.Context, r agent.Request, hear func(text stri
 		if err != nil {
 			return nil, m.broken(ctx, note, err)
 		}
-		renew()
-		if text := a.take(&chunk); text != "" {
+		text := a.take(&chunk)
+		if err := a.tooMuch(); err != nil {
+			return nil, m.error(agent.FaultRequest, note, err)
+		}
+		if text != "" {
 			hear(text)
 		}
 	}
@@ -93,6 +97,7 @@ func sendable(arguments string) string {
 type answer struct {
 	text   strings.Builder
 	calls  []*piecemeal
+	said   int // bytes of both
 	finish openai.FinishReason
 	usage  *agent.Usage
 }
@@ -122,22 +127,26 @@ func (a *answer) take(chunk *openai.ChatCompletionStreamResponse) (text string) 
 			if p.id == "" {
 				p.id = call.ID
 			}
-			p.name += call.Function.Name
+			if call.Function.Name != p.name { // some servers repeat it with each piece
+				p.name += call.Function.Name
+			}
+			a.said += len(call.ID) + len(call.Function.Name) + len(call.Function.Arguments)
 			p.arguments.WriteString(call.Function.Arguments)
 		}
 	}
 	a.text.WriteString(text)
+	a.said += len(text)
 	return text
 }
 
-// call finds the call that a piece belongs to: by its index, and where the server gives none, a piece with a name begins
-// another call.
+// call finds the call that a piece belongs to: the latest with its index, unless it has another id. Where the server gives
+// no index, a piece with a name begins another call.
 func (a *answer) call(piece *openai.ToolCall) *piecemeal {
 	index := -1
 	if piece.Index != nil {
 		index = *piece.Index
-		for _, p := range a.calls {
-			if p.index == index {
+		for _, p := range slices.Backward(a.calls) {
+			if p.index == index && (piece.ID == "" || p.id == "" || piece.ID == p.id) {
 				return p
 			}
 		}
@@ -147,6 +156,17 @@ func (a *answer) call(piece *openai.ToolCall) *piecemeal {
 	p := &piecemeal{index: index}
 	a.calls = append(a.calls, p)
 	return p
+}
+
+// tooMuch bounds what is kept of an answer.
+func (a *answer) tooMuch() error {
+	switch {
+	case a.said > maxSaid:
+		return errTooLong
+	case len(a.calls) > maxCalls:
+		return fmt.Errorf("it asks for more than %d calls at once", maxCalls)
+	}
+	return nil
 }
 
 func (a *answer) reply() *agent.Reply {
