@@ -28,7 +28,11 @@ import (
 	"github.com/fastmcp-auth/fastmcp-auth/internal/cli"
 )
 
+// raceOptions leave out the second that a process built with the race detector waits before it ends.
+var raceOptions = strings.TrimSpace("atexit_sleep_ms=0 " + os.Getenv("GORACE"))
+
 func TestMain(m *testing.M) {
+	os.Setenv("GORACE", raceOptions)
 	testscript.Main(m, map[string]func(){
 		"fastmcp-auth": func() {
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -73,6 +77,7 @@ func TestScripts(t *testing.T) {
 			Dir: filepath.Join("testdata", "script"),
 			Setup: func(env *testscript.Env) error {
 				env.Setenv("HOME", env.WorkDir)
+				env.Setenv("GORACE", raceOptions)
 				env.Setenv("TRANSCRIPT", known.dir)
 				env.Values[running] = map[string]*process{}
 				env.Values[providers] = map[string]*devidp.Running{}

@@ -339,7 +339,7 @@ func program(ts *testscript.TestScript, args []string) *exec.Cmd {
 // scriptEnv is the environment of the script, as exec hands it on.
 func scriptEnv(ts *testscript.TestScript) []string {
 	var env []string
-	for _, name := range append(strings.Fields(ts.Getenv("PASS")), "HOME", "PATH", "WORK", "TMPDIR", "CI", "BROWSER", "PERSON", "XDG_CONFIG_HOME", "DBUS_SESSION_BUS_ADDRESS") {
+	for _, name := range append(strings.Fields(ts.Getenv("PASS")), "HOME", "PATH", "WORK", "GORACE", "TMPDIR", "CI", "BROWSER", "PERSON", "XDG_CONFIG_HOME", "DBUS_SESSION_BUS_ADDRESS") {
 		if value := ts.Getenv(name); value != "" {
 			env = append(env, name+"="+value)
 		}
