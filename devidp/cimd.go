@@ -133,6 +133,11 @@ func (s *Server) clientKeys(ctx context.Context, c *client) (*jose.JSONWebKeySet
 
 // get fetches JSON from an address that a stranger named. Redirects are refused: the address is the identity.
 func (s *Server) get(ctx context.Context, from string) ([]byte, time.Duration, error) {
+	return s.getBy(ctx, s.fetch, from)
+}
+
+// getBy fetches JSON with hc.
+func (s *Server) getBy(ctx context.Context, hc *http.Client, from string) ([]byte, time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
 	select {
@@ -146,7 +151,7 @@ func (s *Server) get(ctx context.Context, from string) ([]byte, time.Duration, e
 		return nil, 0, errors.New("has no readable URL")
 	}
 	req.Header.Set("Accept", "application/json")
-	once := *s.fetch
+	once := *hc
 	once.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	once.Jar = nil
 	res, err := once.Do(req)

@@ -93,14 +93,12 @@ func (s *Server) byAssertion(r *http.Request, form url.Values) (*client, error) 
 	if form.Get("client_assertion_type") != assertionType {
 		return nil, refuseAssertion.of("client_assertion_type is not jwt-bearer")
 	}
-	raw := form.Get("client_assertion")
-	token, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256})
-	if err != nil || len(token.Headers) != 1 {
-		return nil, refuseAssertion.because(err, "it is not a JWT signed with RS256, PS256 or ES256")
+	token, claims, err := readAssertion(form.Get("client_assertion"))
+	if err != nil {
+		return nil, err
 	}
-	var claims jwt.Claims
-	if err := token.UnsafeClaimsWithoutVerification(&claims); err != nil {
-		return nil, refuseAssertion.because(err, "its claims cannot be read")
+	if known, ok := s.clientNamed(form.Get("client_id")); ok && len(known.federated) > 0 && claims.Issuer != claims.Subject {
+		return s.byFederation(r, form, token, claims)
 	}
 	if claims.Issuer == "" || claims.Issuer != claims.Subject {
 		return nil, refuseAssertion.of("iss and sub are not the client id")
@@ -108,16 +106,13 @@ func (s *Server) byAssertion(r *http.Request, form url.Values) (*client, error) 
 	if id := form.Get("client_id"); id != "" && id != claims.Issuer {
 		return nil, refuseAssertion.of("iss is not client_id")
 	}
-	now := s.clock()
-	switch {
-	case !slices.ContainsFunc(claims.Audience, func(a string) bool { return slices.Contains(s.assertionAudiences(r), a) }):
+	if !slices.ContainsFunc(claims.Audience, func(a string) bool { return slices.Contains(s.assertionAudiences(r), a) }) {
 		return nil, refuseAssertion.of("aud is not this provider")
-	case claims.Expiry == nil || claims.Expiry.Time().After(now.Add(maxAssertionLife)):
-		return nil, refuseAssertion.of("exp is missing, or more than an hour ahead")
-	case !now.Before(claims.Expiry.Time()) || claims.NotBefore != nil && claims.NotBefore.Time().After(now.Add(time.Minute)) ||
-		claims.IssuedAt != nil && claims.IssuedAt.Time().After(now.Add(time.Minute)):
-		return nil, refuseAssertionTime.of()
-	case claims.ID == "" || len(claims.ID) > 500:
+	}
+	if err := s.inTime(claims); err != nil {
+		return nil, err
+	}
+	if claims.ID == "" || len(claims.ID) > 500 {
 		return nil, refuseAssertion.of("jti is missing, or too long")
 	}
 	c, err := s.resolveClient(r.Context(), claims.Issuer)
@@ -128,10 +123,41 @@ func (s *Server) byAssertion(r *http.Request, form url.Values) (*client, error) 
 	if err != nil {
 		return nil, err
 	}
+	if s.entra() {
+		if keys, err = s.certified(token, keys); err != nil {
+			return nil, err
+		}
+	}
 	if !signedByOne(token, keys) {
 		return nil, refuseAssertion.of("no key of the client has signed it")
 	}
-	return c, s.firstUse(c.ID+"\x00"+claims.ID, claims.Expiry.Time().Sub(now))
+	return c, s.firstUse(c.ID+"\x00"+claims.ID, claims.Expiry.Time().Sub(s.clock()))
+}
+
+// readAssertion reads a JWT that somebody signed, and checks nothing of what it says.
+func readAssertion(raw string) (*jwt.JSONWebToken, jwt.Claims, error) {
+	var claims jwt.Claims
+	token, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256})
+	if err != nil || len(token.Headers) != 1 {
+		return nil, claims, refuseAssertion.because(err, "it is not a JWT signed with RS256, PS256 or ES256")
+	}
+	if err := token.UnsafeClaimsWithoutVerification(&claims); err != nil {
+		return nil, claims, refuseAssertion.because(err, "its claims cannot be read")
+	}
+	return token, claims, nil
+}
+
+// inTime refuses an assertion whose time has not come or is over, and one that would be good for long.
+func (s *Server) inTime(claims jwt.Claims) error {
+	now := s.clock()
+	switch {
+	case claims.Expiry == nil || claims.Expiry.Time().After(now.Add(maxAssertionLife)):
+		return refuseAssertion.of("exp is missing, or more than an hour ahead")
+	case !now.Before(claims.Expiry.Time()) || claims.NotBefore != nil && claims.NotBefore.Time().After(now.Add(time.Minute)) ||
+		claims.IssuedAt != nil && claims.IssuedAt.Time().After(now.Add(time.Minute)):
+		return refuseAssertionTime.of()
+	}
+	return nil
 }
 
 // assertionAudiences are the names under which a client may address this provider: the issuer, the token endpoint and

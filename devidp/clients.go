@@ -42,8 +42,13 @@ type Client struct {
 	Name string // shown on the sign-in page; empty means the id
 	// Secret authenticates the client. A client without secret and keys is public.
 	Secret string
-	// JWKS holds public keys, for private_key_jwt (RFC 7523) in place of a secret; nil means none.
+	// JWKS holds public keys, for private_key_jwt (RFC 7523) in place of a secret; nil means none. With the Entra character
+	// each key comes with its certificate (x5c): Entra knows an application by certificates, not by bare keys.
 	JWKS json.RawMessage
+	// Federated are platforms whose tokens stand for a secret; nil means none.
+	Federated []Federated
+	// Apps are the authorization servers for which it may get ID-JAGs; nil means none. The Entra character gives none.
+	Apps []App
 	// RedirectURIs are compared exactly, except for the port of loopback addresses (RFC 8252, section 7.3).
 	RedirectURIs           []string
 	PostLogoutRedirectURIs []string
@@ -67,6 +72,8 @@ type client struct {
 	keys    *jose.JSONWebKeySet
 	keysURI string
 	origin  string // "", "registered" or "document": who vouches for it
+
+	federated []*federation
 }
 
 // loopbackRedirects are where native clients, command lines and MCP clients usually wait for their answer.
@@ -139,6 +146,16 @@ func newClient(c Client) (*client, error) {
 		if c.Secret == "" {
 			known.method = "private_key_jwt"
 		}
+	}
+	for _, f := range c.Federated {
+		one, err := newFederation(f)
+		if err != nil {
+			return nil, fmt.Errorf("devidp: client %s: %w", c.ID, err)
+		}
+		known.federated = append(known.federated, one)
+	}
+	if len(known.federated) > 0 && known.public() {
+		known.method, known.keys = "private_key_jwt", &jose.JSONWebKeySet{}
 	}
 	return known, nil
 }

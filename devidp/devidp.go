@@ -14,7 +14,8 @@
 //	authorize           RFC 6749, 7636, 8707, 9207             authorize.go, then the page in signin.go
 //	token               one door for every grant               token.go, then code.go refresh.go service.go exchange.go obo.go
 //	device              RFC 8628, with its page                device.go, devicepage.go
-//	client proof        secrets, RFC 7523                      clientauth.go
+//	client proof        secrets, RFC 7523                      clientauth.go, federated.go entra_certificate.go
+//	other companies     ID-JAGs, given and taken               idjag.go
 //	registration        RFC 7591, client documents             register.go, cimd.go
 //	after the fact      RFC 7009, 7662, OpenID Connect         revoke.go introspect.go userinfo.go endsession.go backchannel.go
 //	Entra's own ways    tenants, scopes, claims, errors        entra*.go
@@ -80,6 +81,9 @@ type Options struct {
 	// Clients are further clients. One with the id of a known client takes its place.
 	Clients []Client
 
+	// Enterprises are companies' providers whose ID-JAGs are accepted. The Entra character accepts none.
+	Enterprises []Enterprise
+
 	// Algorithm signs tokens: "RS256" (also the meaning of empty) or "ES256". The Entra character always uses RS256.
 	Algorithm string
 	// Opaque issues access tokens that only introspection can read (RFC 7662). The Entra character ignores it.
@@ -133,7 +137,8 @@ type Server struct {
 	keys     *keyring
 	appKeys  *keyring // with Options.AppSigningKey: the API app's own
 	faults   *Faults
-	fetch    *http.Client
+	fetch    *http.Client  // for what a stranger names
+	trusted  *http.Client  // for what is configured
 	fetching chan struct{} // one place for each fetch at once
 	apis     []*api        // with the Entra character: the applications that tokens can be for
 	secret   [32]byte
@@ -187,6 +192,7 @@ func New(o Options) (*Server, error) {
 	if s.fetch == nil {
 		s.fetch = guardedClient(o.AllowLoopbackCIMD)
 	}
+	s.trusted = &http.Client{Timeout: fetchTime}
 	s.apis = apps(o)
 	for _, c := range append(knownClients(o), o.Clients...) {
 		known, err := newClient(c)
@@ -234,6 +240,11 @@ func (o *Options) complete() error {
 			return fmt.Errorf("devidp: Options.Scopes: %q is not a scope", sc)
 		}
 	}
+	for _, e := range o.Enterprises {
+		if e.Issuer == "" || !absoluteURL(e.JWKSURI) {
+			return fmt.Errorf("devidp: Options.Enterprises: %q lacks its issuer, or the URL of its keys", e.Issuer)
+		}
+	}
 	if o.Audience == "" {
 		o.Audience = o.Issuer
 		if len(o.Resources) == 1 {
@@ -248,6 +259,7 @@ func (o *Options) complete() error {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	o.Enterprises = slices.Clone(o.Enterprises)
 	o.Scopes, o.Resources = slices.Clone(o.Scopes), slices.Clone(o.Resources)
 	return nil
 }

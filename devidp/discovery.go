@@ -28,7 +28,7 @@ func (s *Server) metadata() oauth.ServerMetadata {
 		ScopesSupported:                   append(slices.Clone(oidcScopes), s.opts.Scopes...),
 		ResponseTypesSupported:            []string{"code"},
 		ResponseModesSupported:            []string{"query", "fragment"},
-		GrantTypesSupported:               []string{grantCode, grantRefresh, grantService, grantDevice, grantExchange},
+		GrantTypesSupported:               []string{grantCode, grantRefresh, grantService, grantDevice, grantExchange, grantBearer},
 		SubjectTypesSupported:             []string{"public"},
 		ClaimsSupported:                   []string{"sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "name", "given_name", "family_name", "preferred_username", "email", "email_verified", "roles", "groups"},
 		IDTokenSigningAlgValuesSupported:  []string{s.opts.Algorithm},

@@ -19,6 +19,9 @@ func (s *Server) redeemExchange(r *http.Request, c *client, form url.Values) (ma
 	if c.public() {
 		return nil, refuseClientProof.of()
 	}
+	if form.Get("requested_token_type") == typeIDJAG {
+		return s.issueIDJAG(c, form)
+	}
 	subject, err := s.subjectToken(form, "subject_token", true)
 	if err != nil {
 		return nil, err

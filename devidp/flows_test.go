@@ -223,12 +223,15 @@ func assertion(t *testing.T, signer jose.Signer, c map[string]any) string {
 func TestPrivateKeyJWTPassesOAuth2(t *testing.T) {
 	each(t, func(t *testing.T, m manner) {
 		client, signer := keyed(t, "keyed-service")
+		if m.name == "entra" {
+			client, signer = certified(t, "keyed-service", "x5t#S256")
+		}
 		m.options.Clients = []devidp.Client{client}
 		p := start(t, m.options)
 		provider := discover(t, p)
 		c := clientcredentials.Config{ClientID: client.ID, TokenURL: provider.Endpoint().TokenURL, Scopes: m.default_, AuthStyle: oauth2.AuthStyleInParams,
 			EndpointParams: url.Values{
-				"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+				"client_assertion_type": {bearerType},
 				"client_assertion": {assertion(t, signer, map[string]any{"iss": client.ID, "sub": client.ID, "aud": provider.Endpoint().TokenURL,
 					"exp": time.Now().Add(time.Minute).Unix(), "jti": "one"})}}}
 		tok, err := c.Token(t.Context())

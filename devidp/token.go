@@ -30,10 +30,13 @@ func (s *Server) token(r *http.Request) (map[string]any, error) {
 	}
 	redeem, ok := map[string]func(*http.Request, *client, url.Values) (map[string]any, error){
 		grantCode: s.redeemCode, grantRefresh: s.redeemRefresh, grantService: s.redeemService, grantDevice: s.redeemDevice,
-		grantExchange: s.redeemExchange, grantBearer: s.redeemOnBehalf,
+		grantExchange: s.redeemExchange, grantBearer: s.redeemBearer,
 	}[kind]
-	if !ok || kind == grantExchange && s.entra() || kind == grantBearer && !s.entra() {
+	if !ok || kind == grantExchange && s.entra() {
 		return nil, refuseGrantUnknown.of(kind)
+	}
+	if kind == grantBearer && !s.entra() && !isIDJAG(form.Get("assertion")) {
+		return s.redeemWorkload(r, form) // the assertion is the client's proof, too
 	}
 	c, err := s.authenticate(r, form)
 	if err != nil {
@@ -43,6 +46,14 @@ func (s *Server) token(r *http.Request) (map[string]any, error) {
 		return nil, refuseGrantForbidden.of(kind)
 	}
 	return redeem(r, c, form)
+}
+
+// redeemBearer answers grant_type=jwt-bearer for a client that has proved itself: Entra's on-behalf-of, else an ID-JAG.
+func (s *Server) redeemBearer(r *http.Request, c *client, form url.Values) (map[string]any, error) {
+	if s.entra() {
+		return s.redeemOnBehalf(r, c, form)
+	}
+	return s.redeemIDJAG(r, c, form)
 }
 
 // answer makes the tokens of g for t. An ID token comes with the scope openid; a refresh token comes when the client
