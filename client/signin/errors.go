@@ -31,6 +31,9 @@ var (
 	// ErrOtherIssuer means that the server names another authorization server than the one that a token may go to.
 	ErrOtherIssuer = errors.New("signin: another authorization server")
 
+	// ErrProof means that a client has no proof that it could show: its certificate is over, or its platform gives it no token.
+	ErrProof = errors.New("signin: no proof of the client")
+
 	errOtherSignIn = errors.New("signin: what is kept belongs to another sign-in")
 )
 

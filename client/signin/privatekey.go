@@ -32,12 +32,12 @@ const (
 // its key.
 type PrivateKey struct {
 	Key crypto.Signer // required: RSA of 2048 bits or more, or ECDSA on P-256
-	// Algorithm is "ES256", "RS256" or "PS256"; empty means ES256 for ECDSA and RS256 for RSA.
+	// Algorithm is "ES256", "RS256" or "PS256"; empty means ES256 for ECDSA and RS256 for RSA, at Entra PS256.
 	Algorithm string
 	// KeyID names the key in the client's key set; empty means that the header names none.
 	KeyID string
 	// Certificate is that of the key; its SHA-256 goes along as x5t#S256, by which Entra finds it. nil means that the
-	// client registered a bare key.
+	// client registered a bare key, which Entra has no place for.
 	Certificate *x509.Certificate
 	// Audience is whom the JWT is made out to; empty means the token endpoint at Entra, and elsewhere the issuer.
 	Audience string
@@ -121,11 +121,20 @@ func (k *PrivateKey) check() error {
 }
 
 func (k *PrivateKey) authenticate(_ context.Context, a *asking) error {
-	audience := a.issuer
+	now, audience, signs := a.now(), a.issuer, *k
+	if k.Certificate != nil && now.After(k.Certificate.NotAfter) {
+		return fmt.Errorf("%w: the certificate of client %s ended on %s", ErrProof, line(a.clientID), k.Certificate.NotAfter.UTC().Format(time.DateOnly))
+	}
 	if isEntra(a.provider) {
 		audience = a.tokenURL
+		if k.Certificate == nil {
+			return fmt.Errorf("%w: Entra knows a client by its certificate: put it into the file of the private key", ErrProof)
+		}
+		if _, is := k.Key.Public().(*rsa.PublicKey); is && k.Algorithm == "" {
+			signs.Algorithm = "PS256"
+		}
 	}
-	assertion, err := k.sign(a.clientID, first(k.Audience, audience), a.now())
+	assertion, err := signs.sign(a.clientID, first(k.Audience, audience), now)
 	if err != nil {
 		return err
 	}

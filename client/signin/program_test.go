@@ -31,6 +31,7 @@ import (
 
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
+	"github.com/fastmcp-auth/fastmcp-auth/idp"
 	"github.com/fastmcp-auth/fastmcp-auth/oauth"
 )
 
@@ -106,7 +107,11 @@ func TestAProgramSignsInWithAKeyOfItsOwn(t *testing.T) {
 	for name, key := range keys() {
 		each(t, func(t *testing.T, m manner) {
 			t.Run(name, func(t *testing.T) {
-				set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Key.Public(), KeyID: key.KeyID}}})
+				public := jose.JSONWebKey{Key: key.Key.Public(), KeyID: key.KeyID}
+				if key.Certificate != nil {
+					public.Certificates = []*x509.Certificate{key.Certificate}
+				}
+				set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{public}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -115,6 +120,12 @@ func TestAProgramSignsInWithAKeyOfItsOwn(t *testing.T) {
 				c := &signin.ClientCredentials{Provider: m.provider, Clients: signin.Clients{Known: []signin.Client{{Issuer: p.Issuer(), ID: "keyed", Proof: key}}}}
 				for range 2 { // an assertion counts once
 					source, err := c.SignIn(t.Context(), r)
+					if m.name == "entra" && key.Certificate == nil {
+						if !errors.Is(err, signin.ErrProof) || p.Faults().TokenRequests() != 0 {
+							t.Fatalf("a key that Entra cannot know is sent there: %v", err)
+						}
+						continue
+					}
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -122,6 +133,27 @@ func TestAProgramSignsInWithAKeyOfItsOwn(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestACertificateAtEntraSignsWithPS256AndEnds(t *testing.T) {
+	good := *keys()["PS256, certificate"]
+	good.Algorithm = ""
+	s := newServer(token("one", "", "", 100))
+	now := time.Now()
+	entra := idp.Entra("common")
+	c := &signin.ClientCredentials{Provider: &entra, Now: func() time.Time { return now }, Scopes: []string{"api://a/.default"},
+		Clients: signin.Clients{Known: []signin.Client{{Issuer: "https://as.example", ID: "c", Proof: &good}}}}
+	if _, err := c.SignIn(t.Context(), s.request()); err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := jwt.ParseSigned(s.forms[0].Get("client_assertion"), []jose.SignatureAlgorithm{jose.PS256})
+	if err != nil || parsed.Headers[0].ExtraHeaders["x5t#S256"] == nil {
+		t.Errorf("sent %v, %v", s.forms[0], err)
+	}
+	now = good.Certificate.NotAfter.Add(time.Second)
+	if _, err := c.SignIn(t.Context(), s.request()); !errors.Is(err, signin.ErrProof) || len(s.forms) != 1 {
+		t.Errorf("a certificate that is over: %v, %d requests", err, len(s.forms))
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/fastmcp-auth/fastmcp-auth/advice"
 	"github.com/fastmcp-auth/fastmcp-auth/client"
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
+	"github.com/fastmcp-auth/fastmcp-auth/client/signin/workload"
 	"github.com/fastmcp-auth/fastmcp-auth/oauth"
 )
 
@@ -34,6 +35,9 @@ func serverOf(err error) string {
 // adviceFor finds what is to be said about err, and the exit code. It reports false for errors that neither a sign-in
 // nor a network brought.
 func adviceFor(err error) (a advice.Advice, code int, found bool) {
+	if platform := (*workload.Error)(nil); errors.As(err, &platform) {
+		return ofPlatform(platform)
+	}
 	r, status := refusalOf(err)
 	a, known := advice.For(r)
 	if known {
@@ -59,12 +63,24 @@ func adviceFor(err error) (a advice.Advice, code int, found bool) {
 	case errors.As(err, new(*client.DiscoveryError)), errors.As(err, new(*signin.Error)):
 		return advice.Advice{Next: advice.Diagnose, Support: a.Support}, exitSignIn, true
 	}
+	if errors.Is(err, signin.ErrProof) {
+		return advice.Advice{}, exitSignIn, true
+	}
 	for _, sentinel := range []error{signin.ErrDeclined, signin.ErrExpired, signin.ErrCodeUnknown} {
 		if errors.Is(err, sentinel) {
 			return advice.Advice{Next: advice.SignIn}, exitSignIn, true
 		}
 	}
 	return advice.Advice{}, exitFailed, false
+}
+
+// ofPlatform is about a platform that gives the program no token.
+func ofPlatform(e *workload.Error) (advice.Advice, int, bool) {
+	code := exitSignIn
+	if trouble, _ := advice.Network(e.Err); trouble != advice.NoTrouble || e.Status >= http.StatusInternalServerError || e.Status == http.StatusTooManyRequests {
+		code = exitUnreachable
+	}
+	return advice.Advice{Cure: e.Cure}, code, true
 }
 
 // otherName is what a server on this machine calls itself, where it was called by another name of this machine, such as

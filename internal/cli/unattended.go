@@ -74,7 +74,7 @@ func (c *caller) assertion(hc *http.Client) workload.Assertion {
 	case "github":
 		return workload.GitHub{RequestURL: p.GitHubURL, RequestToken: signin.Secret(p.GitHubToken), HTTPClient: hc}.Assertion
 	case "azure":
-		return workload.ManagedIdentity{Endpoint: p.AzureEndpoint, Header: signin.Secret(p.AzureHeader), ClientID: s.PlatformID, HTTPClient: hc}.Assertion
+		return workload.ManagedIdentity{Endpoint: p.AzureEndpoint, Header: signin.Secret(p.AzureHeader), Host: p.AzureHost, ClientID: s.PlatformID, HTTPClient: hc}.Assertion
 	}
 	return workload.TokenFile(s.TokenFile)
 }

@@ -68,6 +68,7 @@ type Platform struct {
 	GitHubToken   Secret
 	AzureEndpoint string // of a managed identity in App Service and Functions; empty on a virtual machine
 	AzureHeader   Secret
+	AzureHost     string // of the metadata service that a virtual machine asks; empty means Azure's own
 }
 
 // ReadPlatform reads it from the environment, where the platform puts it.
@@ -75,6 +76,7 @@ func ReadPlatform() Platform {
 	return Platform{
 		GitHubURL: os.Getenv("ACTIONS_ID_TOKEN_REQUEST_URL"), GitHubToken: Secret(os.Getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN")),
 		AzureEndpoint: os.Getenv("IDENTITY_ENDPOINT"), AzureHeader: Secret(os.Getenv("IDENTITY_HEADER")),
+		AzureHost: os.Getenv("AZURE_POD_IDENTITY_AUTHORITY_HOST"),
 	}
 }
 

@@ -2,13 +2,18 @@ package workload_test
 
 import (
 	"context"
+	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin/workload"
@@ -66,7 +71,8 @@ func TestGitHubGivesAJobItsToken(t *testing.T) {
 		t.Errorf("asked %v", p.asked.URL)
 	}
 	for _, bad := range []workload.GitHub{{}, {RequestURL: "http://actions.example/", RequestToken: "hush"}, {RequestURL: "https://actions.example/"}} {
-		if _, err := bad.Assertion(t.Context(), "a"); err == nil || !strings.Contains(err.Error(), "id-token: write") || strings.Contains(err.Error(), "hush") {
+		var no *workload.Error
+		if _, err := bad.Assertion(t.Context(), "a"); !errors.As(err, &no) || !strings.Contains(no.Cure, "id-token: write") || strings.Contains(err.Error(), "hush") || !errors.Is(err, signin.ErrProof) {
 			t.Errorf("error %v", err)
 		}
 	}
@@ -99,11 +105,108 @@ func TestAPlatformThatGivesNoTokenIsAnError(t *testing.T) {
 		"it is no JSON":    {status: 200, answer: "hush"},
 		"it gives nothing": {status: 200, answer: `{}`},
 		"it gives a page":  {status: 200, answer: `{"value":"<p>hush hush</p>"}`},
+		"it is too busy":   {status: 503},
 		"it never ends":    {status: 200, answer: `{"value":"` + strings.Repeat("x", 100_000) + `"}`},
 	} {
 		g := workload.GitHub{RequestURL: "https://actions.example/", RequestToken: "hush", HTTPClient: &http.Client{Transport: p}}
 		if _, err := g.Assertion(t.Context(), "a"); err == nil || strings.Contains(err.Error(), "hush") || p.asked.URL.Host != "actions.example" {
 			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+// flaky fails as often as failures says, then answers.
+type flaky struct {
+	failures int
+	asked    int
+}
+
+func (f *flaky) RoundTrip(*http.Request) (*http.Response, error) {
+	f.asked++
+	rw := httptest.NewRecorder()
+	if f.asked <= f.failures {
+		rw.WriteHeader(http.StatusServiceUnavailable)
+	}
+	rw.WriteString(`{"value":"the-jwt"}`)
+	return rw.Result(), nil
+}
+
+func TestAPlatformThatIsBusyIsAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for failures, good := range map[int]bool{0: true, 2: true, 3: false} {
+			f := &flaky{failures: failures}
+			_, err := workload.GitHub{RequestURL: "https://actions.example/", RequestToken: "hush", HTTPClient: &http.Client{Transport: f}}.Assertion(t.Context(), "a")
+			if (err == nil) != good || f.asked != min(failures+1, 3) {
+				t.Errorf("%d failures: %v after %d requests", failures, err, f.asked)
+			}
+			var no *workload.Error
+			if !good && (!errors.As(err, &no) || no.Status != http.StatusServiceUnavailable) {
+				t.Errorf("error %v", err)
+			}
+		}
+	})
+}
+
+// silent never answers.
+type silent struct{}
+
+func (silent) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+func TestAPlatformThatNeverAnswersIsNotWaitedForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hc := &http.Client{Transport: silent{}}
+		for name, row := range map[string]struct {
+			ask  workload.Assertion
+			wait time.Duration
+		}{
+			"GitHub": {workload.GitHub{RequestURL: "https://actions.example/", RequestToken: "hush", HTTPClient: hc}.Assertion, 10 * time.Second},
+			"Azure":  {workload.ManagedIdentity{HTTPClient: hc}.Assertion, 5 * time.Second},
+		} {
+			began := time.Now()
+			_, err := row.ask(t.Context(), "a")
+			if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != row.wait {
+				t.Errorf("%s: %v after %s", name, err, time.Since(began))
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := (workload.ManagedIdentity{HTTPClient: hc}).Assertion(ctx, "a"); !errors.Is(err, context.Canceled) {
+			t.Errorf("called off: %v", err)
+		}
+	})
+}
+
+// A proxy that answered in the place of a machine's own endpoint would choose who the program is.
+func TestAManagedIdentityIsAskedForWithoutAProxy(t *testing.T) {
+	imds := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"access_token":"of-%s"}`, r.URL.Path)
+	}))
+	defer imds.Close()
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"access_token":"evil"}`) }))
+	defer proxy.Close()
+	there, err := url.Parse(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hc := &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(there)}}
+	got, err := workload.ManagedIdentity{Host: imds.URL, HTTPClient: hc}.Assertion(t.Context(), "api://a")
+	if err != nil || got != "of-/metadata/identity/oauth2/token" {
+		t.Errorf("got %q, %v", string(got), err)
+	}
+}
+
+func TestATokenThatEndedLongAgoIsNotShown(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	for age, good := range map[time.Duration]bool{-time.Hour: true, time.Minute: true, time.Hour: false} {
+		claims := fmt.Sprintf(`{"exp":%d}`, time.Now().Add(-age).Unix())
+		if err := os.WriteFile(path, []byte("e30."+base64.RawURLEncoding.EncodeToString([]byte(claims))+".c2ln"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := workload.TokenFile(path)(t.Context(), ""); (err == nil) != good {
+			t.Errorf("%s after its end: %v", age, err)
 		}
 	}
 }
