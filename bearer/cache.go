@@ -20,7 +20,7 @@ type cache struct {
 
 type entry struct {
 	sum        [32]byte
-	id         *identity.Identity // nil for a token that is known to be inactive
+	caller     *identity.Caller // nil for a token that is known to be inactive
 	expiry     time.Time
 	key        *signingKey // nil for introspected tokens
 	prev, next *entry
@@ -35,20 +35,20 @@ func newCache(size int) *cache {
 	return c
 }
 
-// get returns the identity of a token that came to be verified, or nil where nothing is known, and counts which it was.
-func (c *cache) get(sum [32]byte, now time.Time) *identity.Identity {
+// get returns the caller of a token that came to be verified, or nil where nothing is known, and counts which it was.
+func (c *cache) get(sum [32]byte, now time.Time) *identity.Caller {
 	if c == nil {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	id, _ := c.find(sum, now)
-	if id == nil {
+	caller, _ := c.find(sum, now)
+	if caller == nil {
 		c.misses++
 	} else {
 		c.hits++
 	}
-	return id
+	return caller
 }
 
 // look tells a token that is known to be inactive (nil, true) from one that is not known (nil, false).
@@ -58,11 +58,12 @@ func (c *cache) look(sum [32]byte, now time.Time) (*identity.Identity, bool) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.find(sum, now)
+	caller, known := c.find(sum, now)
+	return caller.Identity(), known
 }
 
-// find is look with mu held.
-func (c *cache) find(sum [32]byte, now time.Time) (*identity.Identity, bool) {
+// find looks with mu held.
+func (c *cache) find(sum [32]byte, now time.Time) (*identity.Caller, bool) {
 	e := c.entries[sum]
 	if e == nil {
 		return nil, false
@@ -75,7 +76,7 @@ func (c *cache) find(sum [32]byte, now time.Time) (*identity.Identity, bool) {
 		e.unlink()
 		c.first(e)
 	}
-	return e.id, true
+	return e.caller, true
 }
 
 func (c *cache) put(sum [32]byte, id *identity.Identity, expiry time.Time, key *signingKey) {
@@ -90,7 +91,7 @@ func (c *cache) put(sum [32]byte, id *identity.Identity, expiry time.Time, key *
 	if len(c.entries) >= c.size {
 		c.drop(c.root.prev)
 	}
-	e := &entry{sum: sum, id: id, expiry: expiry, key: key}
+	e := &entry{sum: sum, caller: identity.NewCaller(id), expiry: expiry, key: key}
 	c.entries[sum] = e
 	c.first(e)
 }

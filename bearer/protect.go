@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -24,32 +23,44 @@ const maxForm = 64 << 10 // bytes of a form in which a stray token is looked for
 // identity's Key, which binds the SDK's sessions to their user.
 func (g *Guard) Protect(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id, refused := g.caller(r)
+		caller, refused := g.caller(r)
 		if refused != nil {
 			g.Refuse(w, r, refused)
 			return
 		}
-		bare := r.WithContext(g.callers.context(r.Context(), id))
-		bare.Header = maps.Clone(r.Header)
-		delete(bare.Header, "Authorization")
+		bare := r.WithContext(g.callers.context(r.Context(), caller))
+		bare.Header = without(r.Header, "Authorization")
 		h.ServeHTTP(w, bare)
 	})
 }
 
+// without returns what else stands in the header. A map made for what is left costs less than a clone, which copies the
+// room that the request's own was made with.
+func without(header http.Header, name string) http.Header {
+	rest := make(http.Header, len(header)-1)
+	for key, values := range header {
+		if key != name {
+			rest[key] = values
+		}
+	}
+	return rest
+}
+
 // caller says who sent the request. What is remembered was well formed, so only what is new is looked at.
-func (g *Guard) caller(r *http.Request) (*identity.Identity, *Error) {
+func (g *Guard) caller(r *http.Request) (*identity.Caller, *Error) {
 	token, refused := credential(r)
 	if refused != nil {
 		return nil, refused
 	}
 	sum, now := fingerprint(token), g.now()
-	if id := g.cache.get(sum, now); id != nil {
-		return id, nil
+	if caller := g.cache.get(sum, now); caller != nil {
+		return caller, nil
 	}
 	if !isB64token(token) {
 		return nil, refusal(ReasonRequest, errors.New("not exactly one b64token"))
 	}
-	return g.verify(r.Context(), token, sum, now)
+	id, refused := g.verify(r.Context(), token, sum, now)
+	return identity.NewCaller(id), refused
 }
 
 // Require is [Guard.Protect] for a handler that needs all of scopes. A token without one of them is answered by

@@ -33,25 +33,27 @@ func (a *asked) Value(key any) any {
 	return nil
 }
 
-func (c callers) context(ctx context.Context, id *identity.Identity) context.Context {
-	return identity.NewContext(&callerContext{Context: ctx, id: id, key: c.key}, id)
+func (c callers) context(ctx context.Context, caller *identity.Caller) context.Context {
+	return &callerContext{Context: caller.Context(ctx), key: c.key}
 }
 
-// callerContext is a context that describes the caller in the SDK's words.
+// callerContext is a context that carries the caller, and describes it in the SDK's words too.
 type callerContext struct {
-	context.Context
-	id  *identity.Identity
+	identity.Context
 	key any
 
 	once sync.Once
 	info *auth.TokenInfo
 }
 
-// Value answers the SDK, and leaves everything else to the context below.
+// Value answers the SDK, and leaves everything else to the context that carries the caller.
 func (c *callerContext) Value(key any) any {
 	if key != c.key {
 		return c.Context.Value(key)
 	}
-	c.once.Do(func() { c.info = &auth.TokenInfo{Scopes: c.id.Scopes, Expiration: c.id.Expiry, UserID: c.id.Key()} })
+	c.once.Do(func() {
+		id := identity.FromContext(&c.Context)
+		c.info = &auth.TokenInfo{Scopes: id.Scopes, Expiration: id.Expiry, UserID: identity.KeyFrom(&c.Context)}
+	})
 	return c.info
 }

@@ -20,8 +20,8 @@ import (
 func (g *Guard) Verify(ctx context.Context, token string) (*identity.Identity, error) {
 	sum := fingerprint(token)
 	now := g.now()
-	if id := g.cache.get(sum, now); id != nil {
-		return id, nil
+	if caller := g.cache.get(sum, now); caller != nil {
+		return caller.Identity(), nil
 	}
 	id, err := g.verify(ctx, token, sum, now)
 	if err != nil {

@@ -6,7 +6,6 @@
 package identity
 
 import (
-	"context"
 	"slices"
 	"time"
 )
@@ -69,16 +68,3 @@ func (id *Identity) HasScope(scope string) bool {
 
 // HasRole reports whether the token carries role, exactly.
 func (id *Identity) HasRole(role string) bool { return id != nil && slices.Contains(id.Roles, role) }
-
-type key struct{}
-
-// NewContext returns a copy of ctx that carries id.
-func NewContext(ctx context.Context, id *Identity) context.Context {
-	return context.WithValue(ctx, key{}, id)
-}
-
-// FromContext returns the caller, or nil where nobody signed in (a server that runs without sign-in).
-func FromContext(ctx context.Context) *Identity {
-	id, _ := ctx.Value(key{}).(*Identity)
-	return id
-}

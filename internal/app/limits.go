@@ -76,7 +76,7 @@ func (s *Server) limitCaller(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r) // nobody signs in here
 			return
 		}
-		v := s.callers.Take(id.Key())
+		v := s.callers.Take(identity.KeyFrom(r.Context()))
 		if v.OK() {
 			next.ServeHTTP(w, r)
 			return

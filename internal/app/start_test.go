@@ -20,7 +20,7 @@ type house struct {
 }
 
 // open runs a server with these settings, each NAME=value of the environment. It ends with the test.
-func open(t *testing.T, o Options, settings ...string) *house {
+func open(t testing.TB, o Options, settings ...string) *house {
 	t.Helper()
 	env := append([]string{"FASTMCP_AUTH_ADDR=127.0.0.1:0", "FASTMCP_AUTH_REVERSE_DURATION=0s"}, settings...)
 	s, err := config.Load(config.Source{Command: config.Serve, Dir: t.TempDir(), Environ: env})

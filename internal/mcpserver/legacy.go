@@ -48,7 +48,7 @@ func (h *Handler) older(a *answer, r *http.Request, m *message, version string, 
 		h.initialize(a, r, body)
 		return
 	}
-	s, end := h.sessions.use(id, identity.FromContext(r.Context()), 1)
+	s, end := h.sessions.use(r.Context(), id, 1)
 	if s == nil {
 		a.refuse(http.StatusNotFound, sessionNotFound())
 		return
@@ -164,7 +164,7 @@ func (h *Handler) sessionOf(a *answer, r *http.Request) (*session, func()) {
 		a.refuse(http.StatusMethodNotAllowed, invalidRequest("%s needs the header %s of a session; use POST to call", r.Method, sessionHeader))
 		return nil, nil
 	}
-	s, end := h.sessions.use(id, identity.FromContext(r.Context()), 0)
+	s, end := h.sessions.use(r.Context(), id, 0)
 	if s == nil {
 		a.refuse(http.StatusNotFound, sessionNotFound())
 		return nil, nil

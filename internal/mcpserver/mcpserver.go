@@ -300,7 +300,7 @@ var errTooManyBodies = errors.New("you are sending too many large messages at on
 // read reads the body, bounded. What a client says of its length is believed as far as it costs little.
 func (h *Handler) read(a *answer, r *http.Request) ([]byte, error) {
 	if r.ContentLength < 0 || r.ContentLength > cheapBody {
-		key := identity.FromContext(r.Context()).Key()
+		key := identity.KeyFrom(r.Context())
 		if !h.bodies.Enter(key) {
 			return nil, errTooManyBodies
 		}

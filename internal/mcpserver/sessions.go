@@ -146,13 +146,14 @@ func clientOf(id *identity.Identity) string {
 	return id.ClientID
 }
 
-// use returns the session of this id if this user began it with this program, with a function to call once when the request has ended; posts is
-// 1 for a request with a message and 0 for a stream. For any other id it returns nil.
-func (t *sessions) use(id string, who *identity.Identity, posts int) (*session, func()) {
+// use returns the session of this id if the user in ctx began it with the program they use now, with a function to call once
+// when the request has ended; posts is 1 for a request with a message and 0 for a stream. For any other id it returns nil.
+func (t *sessions) use(ctx context.Context, id string, posts int) (*session, func()) {
+	key, client := identity.KeyFrom(ctx), clientOf(identity.FromContext(ctx))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.byID[id]
-	if s == nil || s.key != who.Key() || s.client != clientOf(who) {
+	if s == nil || s.key != key || s.client != client {
 		return nil, nil
 	}
 	s.active++

@@ -12,7 +12,7 @@ import (
 
 // listen serves subscriptions/listen: a stream that lasts until the client closes it or the server goes down.
 func (h *Handler) listen(a *answer, r *http.Request, body []byte) {
-	key := identity.FromContext(r.Context()).Key()
+	key := identity.KeyFrom(r.Context())
 	if !h.subscriptions.Enter(key) {
 		h.onLimit("sessions")
 		a.Header().Set("Retry-After", "60")

@@ -34,7 +34,7 @@ func (h *Handler) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, problem(http.StatusUnsupportedMediaType, "unsupported_media_type", "the body must not be encoded")
 	}
 	if r.ContentLength < 0 || r.ContentLength > cheapBody {
-		key := identity.FromContext(r.Context()).Key()
+		key := identity.KeyFrom(r.Context())
 		if !h.bodies.Enter(key) {
 			w.Header().Set("Connection", "close") // or the answer waits for the body that nobody reads
 			return nil, problem(http.StatusTooManyRequests, "busy", "you are sending too many large bodies at once; try again when one has arrived")

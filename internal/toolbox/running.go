@@ -52,7 +52,7 @@ func (r *running) begin(ctx context.Context, what Running) (_ context.Context, e
 	if id != nil {
 		what.Who = cmp.Or(id.ObjectID, id.Subject)
 	}
-	call := &runningCall{Running: what, caller: id.Key()}
+	call := &runningCall{Running: what, caller: identity.KeyFrom(ctx)}
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
