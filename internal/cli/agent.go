@@ -42,7 +42,7 @@ func agentCommand(s streams) *cobra.Command {
 			"The model is any with an interface like OpenAI's: OPENAI_MODEL, OPENAI_API_KEY and OPENAI_BASE_URL say which; Ollama and\n" +
 			"vLLM on this machine are found by themselves. docs/agent.md has the keys, the events and the policy file.",
 		Example: "  fastmcp-auth agent\n  fastmcp-auth agent https://mcp.example.com/mcp work\n" +
-			"  fastmcp-auth agent -p \"reverse this text and give me a random number between 1 and 40\"\n" +
+			"  fastmcp-auth agent -p \"give me a random number between 1 and 40\"\n" +
 			"  git diff | fastmcp-auth agent --output jsonl --policy agent.json",
 	}
 	c.flags(cmd)

@@ -19,14 +19,16 @@ func callCommand(s streams) *cobra.Command {
 		Use:   "call [SERVER] TOOL [NAME=VALUE…] [-- TOOL [NAME=VALUE…]]…",
 		Short: "Call tools of an MCP server",
 		Long: "Calls a tool and prints its result. Values are read as the tool's schema says:\n\n" +
-			"  name=value      text, number, true, null, a choice; again for the next item of an array; a.b=value inside an object\n" +
+			"  name=value      text, number, true, null, a choice; again for the next item\n" +
+			"                  of an array; a.b=value inside an object\n" +
 			"  name:=json      JSON\n" +
-			"  name=@file      what stands in a file, name:=@file its JSON; - is stdin, and @@ stands for one @\n" +
+			"  name=@file      what stands in a file, name:=@file its JSON; - is stdin,\n" +
+			"                  and @@ stands for one @\n" +
 			"  @file  or  -    all arguments, as a JSON object\n\n" +
 			"Several calls, with -- between them or from --calls, run at the same time. On a terminal, what is missing is asked for.\n" +
 			"Ctrl-C cancels at the server too; a second one leaves at once.",
 		Example: "  fastmcp-auth call reverse_tool query=Hello\n" +
-			"  fastmcp-auth call https://mcp.example.com/mcp convert_time source_timezone=UTC time=09:30 target_timezone=Asia/Tokyo\n" +
+			"  fastmcp-auth call https://mcp.example.com/mcp get_current_time timezone=UTC\n" +
 			"  fastmcp-auth call reverse_tool query=abc -- random_number_tool min=1 max=6\n" +
 			"  echo '{\"query\": \"abc\"}' | fastmcp-auth call reverse_tool - --json",
 	}

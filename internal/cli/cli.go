@@ -52,9 +52,9 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 		Short: "Sign-in for MCP tools",
 		Long: "fastmcp-auth serves MCP tools to signed-in people and agents: it accepts only tokens of your identity provider.\n" +
 			"Without any account it runs against a development provider of its own.",
-		Example: "  fastmcp-auth demo                              see all of it in a minute\n" +
-			"  fastmcp-auth serve                             serve tools, with a development provider beside them\n" +
-			"  fastmcp-auth call reverse_tool query=Hello     sign in and call one of them",
+		Example: "  fastmcp-auth demo                           see all of it in a minute\n" +
+			"  fastmcp-auth serve                          serve tools, no account needed\n" +
+			"  fastmcp-auth call reverse_tool query=Hello  sign in and call one of them",
 		Version: version(),
 		Args:    usageArgs(cobra.NoArgs),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -65,6 +65,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.SetErr(errOut)
 	root.SetUsageFunc(usage)
+	root.SetHelpFunc(help)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err, cmd.CommandPath()} })
 	for _, of := range []struct {
 		group    string

@@ -34,7 +34,7 @@ func explainCommand(s streams) *cobra.Command {
 			"verifies it. It is not kept, not logged and not printed. It ends with 0 when the server lets the token in, and with 4 when\n" +
 			"it does not.",
 		Example: "  fastmcp-auth token | fastmcp-auth explain\n" +
-			"  fastmcp-auth explain @token.txt --provider-kind keycloak --provider-issuer https://sso.example.com --provider-realm main",
+			"  fastmcp-auth explain @token.txt --provider-kind keycloak \\\n    --provider-issuer https://sso.example.com/realms/main",
 		Args: usageArgs(cobra.MaximumNArgs(1)),
 	}
 	config.Flags(cmd.Flags(), config.Show)

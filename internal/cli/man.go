@@ -98,7 +98,7 @@ func page(cmd *cobra.Command) string {
 	if parent := cmd.Parent(); parent != nil {
 		others = append(others, fmt.Sprintf(".BR %s (1)", roff(pageName(parent))))
 	}
-	b.WriteString(".SH EXIT STATUS\n0 done, 1 failed, 2 wrong usage, 3 cancelled, 4 sign\\-in needed or refused, 5 the tool reported an error, 6 unreachable or timed out.\n")
+	b.WriteString(".SH EXIT STATUS\n0 done, 1 failed, 2 wrong usage, 3 cancelled, 4 sign\\-in needed or refused, 5 the tool reported an error, 6 unreachable or timed out, 7 the agent reached a limit.\n")
 	if len(others) > 0 {
 		b.WriteString(".SH SEE ALSO\n" + strings.Join(others, ",\n") + "\n")
 	}

@@ -48,18 +48,18 @@ func policyTestCommand(s streams) *cobra.Command {
 			"expected decisions, and exits with 1 where one differs. The policy is the one that serve would use with the same settings;\n" +
 			"--policy-file asks another. A token is verified as serve verifies it, with the configured provider.",
 		Example: "  fastmcp-auth policy test --identity who.json --tool pay --args '{\"amount\": 5}'\n" +
-			"fastmcp-auth policy test --token - --tool pay < token\n" +
-			"fastmcp-auth policy test --expect expected.yaml --policy-file policy.yaml",
+			"  fastmcp-auth policy test --token - --tool pay < token\n" +
+			"  fastmcp-auth policy test --expect expected.yaml --policy-file policy.yaml",
 		Args: usageArgs(cobra.NoArgs),
 	}
 	config.Flags(cmd.Flags(), config.Show)
 	flags := cmd.Flags()
-	flags.StringVar(&t.identity, "identity", "", "File with the caller's identity, as JSON or YAML; - reads stdin.")
-	flags.StringVar(&t.token, "token", "", "File with the caller's access token, which is verified; - reads stdin.")
-	flags.StringVar(&t.tool, "tool", "", "Name of the tool that is called.")
-	flags.StringVar(&t.resource, "resource", "", "URI of the resource that is read.")
-	flags.StringVar(&t.arguments, "args", "", "Arguments of the call, as a JSON object.")
-	flags.StringVar(&t.expect, "expect", "", "File of expected decisions; - reads stdin.")
+	flags.StringVar(&t.identity, "identity", "", "The caller's identity in a `file`, as JSON or YAML; - reads stdin.")
+	flags.StringVar(&t.token, "token", "", "The caller's access token in a `file`, which is verified; - reads stdin.")
+	flags.StringVar(&t.tool, "tool", "", "The `name` of the tool that is called.")
+	flags.StringVar(&t.resource, "resource", "", "The `URI` of the resource that is read.")
+	flags.StringVar(&t.arguments, "args", "", "Arguments of the call, as a `JSON` object.")
+	flags.StringVar(&t.expect, "expect", "", "Expected decisions in a `file`; - reads stdin.")
 	flags.BoolVar(&t.asJSON, "json", false, "Print one JSON document.")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if err := t.whole(); err != nil {

@@ -22,7 +22,7 @@ func serveCommand(s streams) *cobra.Command {
 		Long: "Serves MCP at /mcp to callers with a token of your identity provider. Without a provider configured it starts the\n" +
 			"development provider beside it, on loopback only. When ready it prints one JSON line with its addresses on stdout.\n" +
 			"On SIGHUP it reads the settings again and the policy files again, and takes over the rules and where decisions are recorded.",
-		Example: "  fastmcp-auth serve\n  fastmcp-auth serve --provider-kind keycloak --provider-issuer https://sso.example.com --provider-realm main",
+		Example: "  fastmcp-auth serve\n  fastmcp-auth serve --provider-kind keycloak \\\n    --provider-issuer https://sso.example.com/realms/main",
 		Args:    usageArgs(cobra.NoArgs),
 	}
 	config.Flags(cmd.Flags(), config.Serve)

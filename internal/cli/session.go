@@ -41,7 +41,7 @@ func (c *caller) flags(cmd *cobra.Command) {
 	config.Flags(cmd.Flags(), cmp.Or(c.reads, config.Call))
 	cmd.Flags().BoolVar(&c.asJSON, "json", false, "Print one JSON document.")
 	cmd.Flags().BoolVar(&c.noAuth, "no-auth", false, "Send no token, and ask nobody to sign in.")
-	cmd.Flags().StringVar(&c.account, "account", "", "E-mail address, name or subject of the one to call as, when several have signed in.")
+	cmd.Flags().StringVar(&c.account, "account", "", "E-mail address, `name` or subject of the one to call as, when several have signed in.")
 }
 
 // load reads the settings. server is what an argument names, or empty for the one that is set.

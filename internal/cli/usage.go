@@ -11,6 +11,37 @@ import (
 
 const helpWidth = 80 // columns
 
+// help writes what cmd does and how it is called.
+func help(cmd *cobra.Command, _ []string) {
+	about := cmd.Long
+	if about == "" {
+		about = cmd.Short
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s\n\n%s", filled(about), cmd.UsageString())
+}
+
+// filled breaks the lines of text anew, so that each fits; indented lines stay as they are.
+func filled(text string) string {
+	var lines []string
+	paragraph := ""
+	end := func() {
+		if paragraph != "" {
+			lines = append(lines, ansi.Wordwrap(paragraph, helpWidth, ""))
+			paragraph = ""
+		}
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		if line == "" || strings.HasPrefix(line, " ") {
+			end()
+			lines = append(lines, line)
+			continue
+		}
+		paragraph = strings.TrimSpace(paragraph + " " + line)
+	}
+	end()
+	return strings.Join(lines, "\n")
+}
+
 // usage writes how cmd is called, as cobra does, but for the flags. It is no template: where one can run, the linker
 // keeps every exported method of the whole program, a third of its size, because a template finds them by name.
 func usage(cmd *cobra.Command) error {
@@ -43,7 +74,7 @@ func usage(cmd *cobra.Command) error {
 		b.WriteString("\n\nGlobal Flags:\n" + described(inherited))
 	}
 	if cmd.HasAvailableSubCommands() {
-		fmt.Fprintf(&b, "\n\nUse %q for more information about a command.", cmd.CommandPath()+" [command] --help")
+		fmt.Fprintf(&b, "\n\nUse %q for more about a command.", cmd.CommandPath()+" [command] --help")
 	}
 	_, err := fmt.Fprintln(cmd.OutOrStderr(), b.String())
 	return err
@@ -78,8 +109,12 @@ func described(flags *pflag.FlagSet) string {
 		if f.Shorthand != "" {
 			name = "-" + f.Shorthand + ", " + name
 		}
+		first := "  " + strings.TrimSpace(name+" "+kind)
+		if len(first) > helpWidth {
+			first = "  " + name + " word" // its sentence lists them
+		}
 		text := ansi.Wordwrap(sentence, helpWidth-8, "")
-		fmt.Fprintf(&b, "  %s\n        %s\n", strings.TrimSpace(name+" "+kind), strings.ReplaceAll(text, "\n", "\n        "))
+		fmt.Fprintf(&b, "%s\n        %s\n", first, strings.ReplaceAll(text, "\n", "\n        "))
 	})
 	return strings.TrimRight(b.String(), " \n")
 }
