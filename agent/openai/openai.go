@@ -35,7 +35,7 @@ const (
 	silence   = 2 * time.Minute // of a model, before the first byte and between two
 	longest   = time.Hour       // of one answer, though it goes on and on
 	maxError  = 64 << 10        // bytes of an answer that is an error
-	maxAnswer = 128 << 20       // bytes on the wire: a few hundred for each token
+	maxAnswer = 64 << 20        // bytes on the wire: a few hundred for each token
 	maxLine   = 8 << 20         // bytes of one piece
 	maxSaid   = 8 << 20         // bytes of text and arguments in one answer
 	maxCalls  = 1000            // in one answer

@@ -231,14 +231,14 @@ func TestModelsOnThisMachineAreFound(t *testing.T) {
 
 // TestAnswersAreBounded: what never ends is given up, and not asked for again.
 func TestAnswersAreBounded(t *testing.T) {
-	mega := strings.Repeat("x", 1<<20)
+	mega := strings.Repeat("x", 4<<20)
 	for _, row := range []struct{ name, first, each, says string }{
 		{"arguments of a hundred megabytes", "", delta(`{"tool_calls":[{"index":0,"id":"a","function":{"name":"one","arguments":"` + mega + `"}}]}`), "more than 8 MiB"},
 		{"text of a hundred megabytes", "", delta(`{"content":"` + mega + `"}`), "more than 8 MiB"},
 		{"a name of a hundred megabytes", "", delta(`{"tool_calls":[{"index":0,"id":"a","function":{"name":"` + mega + `"}},{"index":0,"function":{"name":"y"}}]}`), "more than 8 MiB"},
 		{"a piece without end", `{"choices":[{"index":0,"delta":{"content":"`, mega, "more than 8 MiB"},
 		{"calls without number", "", delta(`{"tool_calls":[` + strings.TrimSuffix(strings.Repeat(`{"function":{"name":"one"}},`, 500), ",") + `]}`), "more than 1000 calls"},
-		{"comments without end", delta(`{"content":"x"}`) + "\n\n", ": " + mega + "\n\n", "more than 128 MiB"},
+		{"comments without end", delta(`{"content":"x"}`) + "\n\n", ": " + mega + "\n\n", "more than 64 MiB"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			m := model(t, func(w http.ResponseWriter, r *http.Request) {
