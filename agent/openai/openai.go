@@ -49,9 +49,11 @@ type Config struct {
 	Model string
 	// Key proves who asks; empty sends none, as servers on this machine want it.
 	Key string
-	// Token gives a token in place of a key, such as one of Entra ID for Azure; nil means none.
-	Token oauth2.TokenSource
-	// Azure says that URL is an Azure OpenAI resource, such as "https://name.openai.azure.com".
+	// Token gives a token in place of a key, such as one of Entra ID for Azure; nil means none. It is asked before each
+	// question to the model, may sign somebody in, and must end with ctx.
+	Token func(ctx context.Context) (*oauth2.Token, error)
+	// Azure says that URL is an Azure OpenAI resource, such as "https://name.openai.azure.com". One that ends with /openai/v1
+	// is spoken to as OpenAI is.
 	Azure bool
 	// AzureVersion is the version of its interface; empty means DefaultAzureVersion.
 	AzureVersion string
@@ -63,6 +65,7 @@ type Config struct {
 type Model struct {
 	name   string
 	key    string // so that it can be kept out of what is said
+	token  func(ctx context.Context) (*oauth2.Token, error)
 	client *openai.Client
 }
 
@@ -82,7 +85,7 @@ func New(c Config) (*Model, error) {
 		return nil, fmt.Errorf("openai: a key is not sent to %s over plain http", base.Host)
 	}
 	var oc openai.ClientConfig
-	if c.Azure {
+	if c.Azure && !strings.HasSuffix(strings.TrimSuffix(base.Path, "/"), "/openai/v1") {
 		oc = openai.DefaultAzureConfig(c.Key, strings.TrimSuffix(c.URL, "/"))
 		oc.APIVersion = DefaultAzureVersion
 		if c.AzureVersion != "" {
@@ -100,9 +103,9 @@ func New(c Config) (*Model, error) {
 	}
 	oc.HTTPClient = &asking{
 		client: &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		bare:   c.Key == "", token: c.Token,
+		bare:   c.Key == "",
 	}
-	return &Model{name: c.Model, key: c.Key, client: openai.NewClientWithConfig(oc)}, nil
+	return &Model{name: c.Model, key: c.Key, token: c.Token, client: openai.NewClientWithConfig(oc)}, nil
 }
 
 // Name is what the model is called.
@@ -113,16 +116,28 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
+// note begins a request, with a token where tokens are wanted.
+func (m *Model) note(ctx context.Context) (*noted, error) {
+	if m.token == nil {
+		return &noted{}, nil
+	}
+	token, err := m.token(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("get a token for the model %s: %w", m.name, err)
+	}
+	return &noted{token: token}, nil
+}
+
 // asking sends requests: with a token where there is one, and without an empty key; it follows no redirect, bounds what
 // comes back, and tells the request's note what the library leaves out.
 type asking struct {
 	client *http.Client
 	bare   bool
-	token  oauth2.TokenSource
 }
 
-// noted is what an answer's header says, for the one who asked.
+// noted goes along with a request: whose it is, and what the answer's header says.
 type noted struct {
+	token      *oauth2.Token // nil means that there is a key, or nothing
 	status     int
 	retryAfter time.Duration
 	heard      func() // called with each piece that comes; may be nil
@@ -135,18 +150,14 @@ func (a *asking) Do(r *http.Request) (*http.Response, error) {
 		r.Header.Del("Authorization")
 		r.Header.Del(openai.AzureAPIKeyHeader)
 	}
-	if a.token != nil {
-		token, err := a.token.Token()
-		if err != nil {
-			return nil, err
-		}
-		token.SetAuthHeader(r)
+	n, _ := r.Context().Value(noteKey{}).(*noted)
+	if n != nil && n.token != nil {
+		n.token.SetAuthHeader(r)
 	}
 	res, err := a.client.Do(r)
 	if err != nil {
 		return nil, err
 	}
-	n, _ := r.Context().Value(noteKey{}).(*noted)
 	if n != nil {
 		n.status, n.retryAfter = res.StatusCode, retryAfter(res.Header, time.Now())
 	}

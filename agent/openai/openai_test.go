@@ -173,6 +173,7 @@ func TestWhatIsAsked(t *testing.T) {
 			{Role: agent.RoleAssistant, Calls: []agent.ToolCall{{ID: "a", Tool: "one", Arguments: "{broken"}}}, {Role: agent.RoleTool, CallID: "a", Text: "t"}},
 		Tools: []agent.Tool{{Name: "one", Description: "d", Schema: json.RawMessage(`{"type":"object"}`)}},
 	}
+	token := func(context.Context) (*oauth2.Token, error) { return &oauth2.Token{AccessToken: "t"}, nil }
 	for _, row := range []struct {
 		name   string
 		c      Config
@@ -182,7 +183,9 @@ func TestWhatIsAsked(t *testing.T) {
 		{"with a key", Config{URL: "/v1/", Key: "k"}, "/v1/chat/completions", [2]string{"Authorization", "Bearer k"}},
 		{"without one", Config{URL: "/v1"}, "/v1/chat/completions", [2]string{"Authorization", ""}},
 		{"Azure with a key", Config{Azure: true, Key: "k"}, "/openai/deployments/m/chat/completions?api-version=" + DefaultAzureVersion, [2]string{"Api-Key", "k"}},
-		{"Azure with a token", Config{Azure: true, AzureVersion: "v9", Token: oauth2.StaticTokenSource(&oauth2.Token{AccessToken: "t"})}, "/openai/deployments/m/chat/completions?api-version=v9", [2]string{"Authorization", "Bearer t"}},
+		{"Azure as OpenAI is asked, with a token", Config{URL: "/openai/v1/", Azure: true, Token: token}, "/openai/v1/chat/completions", [2]string{"Authorization", "Bearer t"}},
+		{"Azure as OpenAI is asked, with a key", Config{URL: "/openai/v1", Azure: true, Key: "k"}, "/openai/v1/chat/completions", [2]string{"Authorization", "Bearer k"}},
+		{"Azure with a token", Config{Azure: true, AzureVersion: "v9", Token: token}, "/openai/deployments/m/chat/completions?api-version=v9", [2]string{"Authorization", "Bearer t"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if _, err := model(t, h, row.c).Stream(t.Context(), request, func(string) {}); err != nil {
@@ -192,6 +195,12 @@ func TestWhatIsAsked(t *testing.T) {
 				t.Errorf("%s with %v", got.URL.RequestURI(), got.Header)
 			}
 		})
+	}
+	got = nil
+	lost := errors.New("the person went home")
+	m := model(t, h, Config{Azure: true, Token: func(context.Context) (*oauth2.Token, error) { return nil, lost }})
+	if _, err := m.Stream(t.Context(), request, func(string) {}); !errors.Is(err, lost) || errors.As(err, new(*agent.ModelError)) || got != nil {
+		t.Errorf("without a token: %v, asked %v", err, got)
 	}
 	raw, err := json.Marshal(body["messages"])
 	if err != nil {

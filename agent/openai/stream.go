@@ -14,7 +14,7 @@ import (
 	"github.com/fastmcp-auth/fastmcp-auth/agent"
 )
 
-// Stream asks the model for its next message. The error is ctx's, or a [*agent.ModelError].
+// Stream asks the model for its next message. The error is ctx's, that of Config.Token, or a [*agent.ModelError].
 func (m *Model) Stream(ctx context.Context, r agent.Request, hear func(text string)) (*agent.Reply, error) {
 	reply, err := m.stream(ctx, r, hear)
 	if err != nil && ctx.Err() != nil {
@@ -24,9 +24,13 @@ func (m *Model) Stream(ctx context.Context, r agent.Request, hear func(text stri
 }
 
 func (m *Model) stream(ctx context.Context, r agent.Request, hear func(text string)) (*agent.Reply, error) {
+	note, err := m.note(ctx) // before the clock starts: somebody may have to sign in
+	if err != nil {
+		return nil, err
+	}
 	ctx, renew, stop := impatient(ctx)
 	defer stop()
-	note := &noted{heard: renew}
+	note.heard = renew
 	stream, err := m.client.CreateChatCompletionStream(context.WithValue(ctx, noteKey{}, note), m.request(r))
 	if err != nil {
 		return nil, m.fault(ctx, note, err)
@@ -179,7 +183,10 @@ func (a *answer) reply() *agent.Reply {
 
 // Models lists what the server offers.
 func (m *Model) Models(ctx context.Context) ([]string, error) {
-	note := &noted{}
+	note, err := m.note(ctx)
+	if err != nil {
+		return nil, err
+	}
 	list, err := m.client.ListModels(context.WithValue(ctx, noteKey{}, note))
 	if err != nil {
 		return nil, m.fault(ctx, note, err)

@@ -82,6 +82,7 @@ type conversation struct {
 	turning    turning
 	ctx        context.Context // of the screen
 	endpoint   openai.Config   // where the model answers
+	azure      *entraSource    // nil where the model has a key, or needs none
 }
 
 func (c *conversation) run(cmd *cobra.Command, args []string) error {
@@ -308,6 +309,14 @@ func openElsewhere(id string, err error) error {
 
 func (c *conversation) talks() string { return filepath.Join(c.dir, "conversations") }
 
+// asking are all that may ask a person to sign in: one for each server, and one for the model.
+func (c *conversation) asking() []*caller {
+	if c.azure == nil {
+		return c.callers
+	}
+	return append(slices.Clone(c.callers), c.azure.caller)
+}
+
 // id is what the conversation is called; empty where it is not kept.
 func (c *conversation) id() string {
 	if c.transcript == nil {
@@ -338,6 +347,9 @@ func (c *conversation) explainAgent(err error) error {
 	}
 	switch fault.Fault {
 	case agent.FaultKey:
+		if c.azure != nil {
+			return &hintError{code: exitSignIn, err: err, hint: `who signed in needs a role such as "Cognitive Services OpenAI User" at the resource`}
+		}
 		return &hintError{code: exitSignIn, err: err, hint: "check OPENAI_API_KEY, and that it may use this model"}
 	case agent.FaultRequest:
 		return &hintError{code: exitFailed, err: err, hint: "check OPENAI_MODEL and OPENAI_BASE_URL"}

@@ -16,7 +16,7 @@ import (
 func (c *conversation) model() (agent.Model, string, error) {
 	m := &c.settings.Model
 	o := openai.Config{URL: m.URL, Model: m.Name, Key: string(m.Key), Azure: m.IsAzure(), AzureVersion: m.AzureVersion, HTTPClient: &http.Client{Transport: http.DefaultTransport}}
-	if m.URL == "" && m.Key == "" {
+	if m.URL == "" && m.Key == "" && !m.IsAzure() {
 		found := openai.FindLocal(context.Background(), nil)
 		if len(found) == 0 {
 			return nil, "", noModel(m, true)
@@ -26,8 +26,16 @@ func (c *conversation) model() (agent.Model, string, error) {
 			o.Model = found[0].Models[0]
 		}
 	}
-	if o.Model == "" || o.Azure && (o.Key == "" || o.URL == "") {
+	proof := m.Proof()
+	if o.Model == "" || o.Azure && (o.URL == "" || o.Key == "" && proof == "") {
 		return nil, "", noModel(m, false)
+	}
+	if proof != "" {
+		var err error
+		if c.azure, err = c.entra(m); err != nil {
+			return nil, "", err
+		}
+		o.Key, o.Token = "", c.azure.token
 	}
 	model, err := openai.New(o)
 	if err != nil {
@@ -46,10 +54,16 @@ func noModel(m *config.Model, looked bool) error {
 	if m.Name == "" {
 		lines = append(lines, "OPENAI_MODEL is missing: the name of the model, at Azure of the deployment")
 	}
-	if m.Key == "" && (m.URL == "" || m.IsAzure()) {
+	switch {
+	case m.Key == "" && m.IsAzure() && m.Proof() == "":
+		lines = append(lines, "AZURE_OPENAI_API_KEY is missing: a key of the resource; or, to sign in to Entra ID without one, AZURE_TENANT_ID and AZURE_CLIENT_ID")
+	case m.Key == "" && m.URL == "" && !m.IsAzure():
 		lines = append(lines, "OPENAI_API_KEY is missing: a key from your model's maker, for OpenAI from https://platform.openai.com/api-keys")
 	}
-	if m.URL == "" && (m.IsAzure() || looked) {
+	switch {
+	case m.URL == "" && m.IsAzure():
+		lines = append(lines, "AZURE_OPENAI_ENDPOINT is missing: the address of the resource, such as https://NAME.openai.azure.com")
+	case m.URL == "" && looked:
 		lines = append(lines, "OPENAI_BASE_URL is missing: where the model answers; not needed for OpenAI itself")
 	}
 	return &hintError{code: exitUsage, err: errors.New(strings.Join(lines, "\n")), hint: fmt.Sprintf(

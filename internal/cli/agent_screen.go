@@ -23,7 +23,7 @@ type turning struct {
 func (c *conversation) newChat() {
 	c.chat = tui.NewChat(c.in, c.err, c.look(), tui.ChatActions{Say: c.say, Cancel: c.cancelOne})
 	c.ask.chat = c.chat
-	for _, one := range c.callers {
+	for _, one := range c.asking() {
 		one.err = notes{c.chat}
 		one.stage.out, one.stage.chat = one.err, c.chat
 	}

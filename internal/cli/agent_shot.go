@@ -73,7 +73,7 @@ func (c *conversation) start(o agent.Options, once bool) (err error) {
 		}
 	}
 	c.ask.hold = hold
-	for _, each := range c.callers {
+	for _, each := range c.asking() {
 		each.hold = hold
 	}
 	return nil

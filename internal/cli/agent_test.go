@@ -1,11 +1,13 @@
 package cli_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -13,6 +15,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/fastmcp-auth/fastmcp-auth/agent"
+	"github.com/fastmcp-auth/fastmcp-auth/devidp"
 )
 
 // scripted is a server of language models that says what stands in a file, a line for each time it is asked; the last line
@@ -24,6 +27,8 @@ import (
 //	cut TEXT                 it breaks off in the middle of a call
 //	status CODE TEXT         it refuses
 type scripted struct {
+	lets func(r *http.Request) (status int, words string) // 200 lets it pass
+
 	mu    sync.Mutex
 	lines []string
 	asked int
@@ -32,11 +37,74 @@ type scripted struct {
 // model starts one, and sets $OPENAI_BASE_URL, $OPENAI_MODEL and $OPENAI_API_KEY.
 func model(ts *testscript.TestScript, _ bool, args []string) {
 	s := &scripted{lines: strings.Split(strings.TrimSpace(ts.ReadFile(args[0])), "\n")}
+	s.lets = func(r *http.Request) (int, string) {
+		if r.Header.Get("Authorization") != "Bearer hush-hush" {
+			return http.StatusBadRequest, "not like that"
+		}
+		return http.StatusOK, ""
+	}
 	server := httptest.NewServer(s)
 	ts.Defer(server.Close)
 	ts.Setenv("OPENAI_BASE_URL", server.URL+"/v1")
 	ts.Setenv("OPENAI_MODEL", "scripted")
 	ts.Setenv("OPENAI_API_KEY", "hush-hush")
+}
+
+// azureAudience is what tokens for a model at Azure are asked for.
+const azureAudience = "https://cognitiveservices.azure.com"
+
+// azure starts one that answers as a deployment at Azure does, and sets the names that Azure's own programs use.
+func azure(ts *testscript.TestScript, _ bool, args []string) {
+	s := &scripted{lines: strings.Split(strings.TrimSpace(ts.ReadFile(args[0])), "\n")}
+	issuer := here(ts).provider.Issuer()
+	s.lets = func(r *http.Request) (status int, words string) {
+		var claims struct{ Iss, Aud string }
+		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if parts := strings.Split(token, "."); len(parts) == 3 {
+			body, _ := base64.RawURLEncoding.DecodeString(parts[1])
+			json.Unmarshal(body, &claims)
+		}
+		switch {
+		case claims.Iss != issuer || claims.Aud != devidp.EntraAPI || r.Header.Get("Api-Key") != "":
+			return http.StatusUnauthorized, "not with that"
+		case r.URL.RequestURI() != "/openai/deployments/scripted/chat/completions?api-version=2024-10-21":
+			return http.StatusNotFound, "not there"
+		}
+		return http.StatusOK, ""
+	}
+	server := httptest.NewServer(s)
+	ts.Defer(server.Close)
+	login, tenant, _ := strings.Cut(strings.TrimSuffix(issuer, "/v2.0"), devidp.EntraTenant)
+	for name, value := range map[string]string{
+		"AZURE_OPENAI_ENDPOINT": server.URL, "AZURE_OPENAI_DEPLOYMENT": "scripted", "AZURE_AUTHORITY_HOST": login, "AZURE_TENANT_ID": devidp.EntraTenant + tenant,
+		"service": devidp.EntraService, "secret": devidp.ServiceSecret, "identity": machineIdentity(ts),
+	} {
+		ts.Setenv(name, value)
+	}
+}
+
+// machineIdentity starts an endpoint as App Service has it, and returns its URL. It gives tokens of the world's provider to
+// whoever knows the header hush-hush.
+func machineIdentity(ts *testscript.TestScript) string {
+	issuer := here(ts).provider.Issuer()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		if r.Header.Get("X-IDENTITY-HEADER") != "hush-hush" || q.Get("resource") != azureAudience || q.Get("client_id") != devidp.EntraService {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		res, err := http.PostForm(strings.TrimSuffix(issuer, "/v2.0")+"/oauth2/v2.0/token", url.Values{"grant_type": {"client_credentials"},
+			"client_id": {devidp.EntraService}, "client_secret": {devidp.ServiceSecret}, "scope": {azureAudience + "/.default"}})
+		if err != nil {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		defer res.Body.Close()
+		w.WriteHeader(res.StatusCode)
+		io.Copy(w, res.Body)
+	}))
+	ts.Defer(s.Close)
+	return s.URL + "/msi/token"
 }
 
 // elsewhere opens the only conversation in a folder until the script ends.
@@ -57,8 +125,13 @@ func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Messages []struct{ Role, Content string } `json:"messages"`
 		Tools    []any                            `json:"tools"`
 	}
-	if err := json.NewDecoder(r.Body).Decode(&q); err != nil || r.Header.Get("Authorization") != "Bearer hush-hush" {
-		http.Error(w, `{"error":{"message":"not like that"}}`, http.StatusBadRequest)
+	status, words := s.lets(r)
+	if err := json.NewDecoder(r.Body).Decode(&q); err != nil {
+		status, words = http.StatusBadRequest, err.Error()
+	}
+	if status != http.StatusOK {
+		w.WriteHeader(status)
+		fmt.Fprintf(w, `{"error":{"message":%q}}`, words)
 		return
 	}
 	s.mu.Lock()

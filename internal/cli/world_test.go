@@ -68,9 +68,11 @@ func newWorld(ctx context.Context, character devidp.Character, known *secrets) (
 		return nil, err
 	}
 	w := &world{secrets: known, issuer: "http://" + l.Addr().String()}
-	w.provider, err = devidp.New(devidp.Options{
-		Issuer: w.issuer, Character: character, Algorithm: "ES256", DeviceInterval: time.Second, RefreshGrace: time.Minute,
-	})
+	o := devidp.Options{Issuer: w.issuer, Character: character, Algorithm: "ES256", DeviceInterval: time.Second, RefreshGrace: time.Minute}
+	if character == devidp.Entra {
+		o.Resources = []string{azureAudience}
+	}
+	w.provider, err = devidp.New(o)
 	if err != nil {
 		return nil, err
 	}

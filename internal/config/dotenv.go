@@ -34,7 +34,7 @@ func (l *loader) dotenv() map[string]variable {
 		place := dotenvFile + ":" + strconv.Itoa(line.number)
 		_, twice := vars[line.name]
 		switch {
-		case !ours(line.name):
+		case !ours(line.name) && !l.isForModel(line.name):
 			continue
 		case line.problem != "":
 			l.faults.add(line.name, place, "%s", line.problem)
@@ -49,7 +49,7 @@ func (l *loader) dotenv() map[string]variable {
 
 // ours reports whether name is, or wants to be, a name this program reads.
 func ours(name string) bool {
-	return slices.Contains(oldNames, name) || openaiNames[name] != "" || len(name) >= len(envPrefix) && strings.EqualFold(name[:len(envPrefix)], envPrefix)
+	return slices.Contains(oldNames, name) || len(name) >= len(envPrefix) && strings.EqualFold(name[:len(envPrefix)], envPrefix)
 }
 
 // dotenvLine is one assignment.

@@ -96,7 +96,9 @@ func meaning(d *setting) string {
 }
 
 const referenceTalking = "`OPENAI_MODEL`, `OPENAI_BASE_URL` and `OPENAI_API_KEY` mean `model.name`, `model.url` and `model.key`; the name with\n" +
-	"`FASTMCP_AUTH_` before counts more. A key of the environment goes to no address that a file of the working directory names: say\n" +
+	"`FASTMCP_AUTH_` before counts more. Where `AZURE_OPENAI_ENDPOINT` is set, it is `model.url` at Azure, and `AZURE_OPENAI_API_KEY`,\n" +
+	"`AZURE_OPENAI_DEPLOYMENT` and `OPENAI_API_VERSION` mean `model.key`, `model.name` and `model.azure_version`. `AZURE_TENANT_ID`,\n" +
+	"`AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`, `AZURE_FEDERATED_TOKEN_FILE` and `AZURE_AUTHORITY_HOST` are what `model.entra` has. A key of the environment goes to no address that a file of the working directory names: say\n" +
 	"both in one place. [The agent](../agent.md) has more.\n\n"
 
 const referenceHead = `<!-- Written by go test ./internal/config -run TestReferencePages -update. Change internal/config/table.go instead. -->
@@ -171,7 +173,7 @@ servers:
 
 A folder may be a stranger's. So ` + "`fastmcp-auth.yaml` and `.env`" + ` that were found in the working directory, and not named by ` + "`--config`" + ` or
 ` + "`FASTMCP_AUTH_CONFIG`" + ` of the environment, may say servers, ` + "`client.id`, `client.issuer`, `client.scopes`" + ` and how a person signs in. They may not
-say a proof, a ` + "`model.key_file`, `client.resource`, `client.provider`, `ca_file`, `store_dir` or `insecure_storage`" + `; and where the client has a proof, nothing of
+say a proof, a ` + "`model.key_file`, a file or the authority of `model.entra`, `client.resource`, `client.provider`, `ca_file`, `store_dir` or `insecure_storage`" + `; and where the client has a proof, nothing of
 ` + "`client`" + ` and not the server either. What is said there is refused by its name, and nothing is sent. For settings of your own in every
 folder, export ` + "`FASTMCP_AUTH_CONFIG=~/.config/fastmcp-auth.yaml`" + `.
 

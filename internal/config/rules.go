@@ -61,6 +61,15 @@ func (l *loader) complete(s *Settings) {
 	if file := s.Model.KeyFile; file != "" && s.Model.Key == "" {
 		s.Model.Key = l.secretFile("model.key_file", file)
 	}
+	if l.origins["model.url"].name == azureEndpoint && !l.given("model.kind") {
+		s.Model.Kind = "azure"
+	}
+	if s.Model.Entra.TokenFile != "" {
+		s.Model.Entra.TokenFile = l.inDir(s.Model.Entra.TokenFile)
+	}
+	if file := s.Model.Entra.SecretFile; file != "" && s.Model.Entra.Secret == "" {
+		s.Model.Entra.Secret = l.secretFile("model.entra.secret_file", file)
+	}
 	if file := s.Console.ClientSecretFile; file != "" && s.Console.ClientSecret == "" {
 		s.Console.ClientSecret = l.secretFile("console.client_secret_file", file)
 	}
@@ -97,7 +106,7 @@ func (l *loader) secretFile(key, path string) Secret {
 func (l *loader) check(s *Settings) {
 	switch l.src.Command {
 	case Call, Agent:
-		if l.trusts("ca_file", "store_dir", "insecure_storage", "model.key_file") {
+		if l.trusts("ca_file", "store_dir", "insecure_storage") && l.trusts(modelGuarded...) {
 			l.checkCA(s.CAFile)
 			l.checkModel(&s.Model)
 		}

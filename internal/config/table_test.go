@@ -84,6 +84,7 @@ func TestEverySettingCanBeSaidEverywhere(t *testing.T) {
 		"provider.domain": "a.example", "admin.addr": "127.0.0.1:3", "rest.addr": "127.0.0.1:4", "admin.allowed_hosts": "one.example", "audit.syslog": "udp://127.0.0.1:514",
 		"client.issuer": "https://a.example", "client.document_url": "https://a.example/client", "client.resource": "api://app",
 		"model.url": "https://a.example/v1", "model.price_in": "0.15", "model.price_out": "0.6", "model.context": "2000",
+		"model.entra.authority":    "https://a.example",
 		"client.enterprise.issuer": "https://a.example", "client.enterprise.token_endpoint": "https://a.example/token",
 	}
 	for i := range table {
