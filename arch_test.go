@@ -24,6 +24,7 @@ var plan = map[string][]string{
 	"conformance/server": {"internal/mcpserver", "internal/toolbox", "policy"},
 	"bench":              {"agent", "internal/app", "internal/config", "internal/tools", "bearer", "devidp", "identity", "idp", "policy"},
 
+	"interop/console": {},
 	"interop/program": {},
 
 	// the hall

@@ -331,8 +331,12 @@ func TestAttack54_ASessionWhileTheProviderIsDown(t *testing.T) {
 		t.Errorf("a sign-in leads to %s", to)
 	}
 	pass(3 * time.Minute)
-	if a := b.do("GET", "/api/v1/me", ""); a.status != 503 && a.status != 401 {
+	if a := b.do("GET", "/api/v1/me", ""); a.status != 503 || !strings.Contains(a.body, `"code":"provider_unavailable"`) {
 		t.Errorf("after that: %d %s", a.status, a.body)
+	}
+	h.provider.Faults().SetDown(false)
+	if a := b.do("GET", "/api/v1/me", ""); a.status != 200 {
+		t.Errorf("when it is back: %d %s", a.status, a.body)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -55,7 +56,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, errNoSession):
 		h.setCookie(w, h.session, "", http.SameSiteStrictMode, -1)
 		h.o.Refuse(w, r, http.StatusUnauthorized, "session_expired", "the session has ended; sign in again")
-	case h.o.Unavailable(err):
+	case errors.Is(err, errAway), h.o.Unavailable(err):
 		h.o.Logger.WarnContext(r.Context(), "a session cannot be judged", "cause", err)
 		h.o.Refuse(w, r, http.StatusServiceUnavailable, "provider_unavailable", "the identity provider cannot be asked now; try again later")
 	default:
@@ -130,7 +131,7 @@ func (h *Handler) refresh(ctx context.Context, s *session) error {
 		h.o.Logger.InfoContext(ctx, "the provider ended a session", "cause", err)
 		return errors.Join(errNoSession, h.end(ctx, s.key))
 	case err != nil:
-		return err
+		return fmt.Errorf("%w: %w", errAway, err)
 	}
 	newest.keep(got, h.o.Now())
 	if id, err := h.o.Verify(ctx, newest.Access); err == nil {
@@ -164,7 +165,7 @@ func (h *Handler) await(ctx context.Context, s *session) error {
 			return nil
 		}
 	}
-	return errors.New("console: nobody finished the refresh")
+	return fmt.Errorf("%w: nobody finished the refresh", errAway)
 }
 
 // saveOver keeps new tokens although the session may have been touched meanwhile, but not where it has ended.

@@ -36,8 +36,12 @@ type session struct {
 	earlier  string // key of the session that this one replaces
 }
 
-// errNoSession says that nobody is signed in here.
-var errNoSession = errors.New("console: no session")
+var (
+	// errNoSession says that nobody is signed in here.
+	errNoSession = errors.New("console: no session")
+	// errAway says that the provider cannot be asked, and that nothing else says who has the session.
+	errAway = errors.New("console: the provider cannot be asked")
+)
 
 func sessionKey(key string) string { return "session/" + key }
 func changesLog(key string) string { return "session/" + key + "/changes" }
@@ -120,10 +124,16 @@ func (h *Handler) load(ctx context.Context, key string) (*session, error) {
 	if err := json.Unmarshal(item.Value, s); err != nil {
 		return nil, fmt.Errorf("console: the store: %w", err)
 	}
-	if now := h.o.Now(); now.Sub(s.Begun) >= h.o.Absolute || now.Sub(s.Seen) >= h.o.Idle {
+	if h.left(s) <= 0 {
 		return nil, errNoSession
 	}
 	return s, nil
+}
+
+// left is how long a session lives on without a request.
+func (h *Handler) left(s *session) time.Duration {
+	now := h.o.Now()
+	return min(h.o.Idle-now.Sub(s.Seen), h.o.Absolute-now.Sub(s.Begun))
 }
 
 // end removes a session and tells the pages that show it.

@@ -92,16 +92,23 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 	}
 	alive := time.NewTicker(15 * time.Second)
 	defer alive.Stop()
+	over := time.NewTimer(h.left(s))
+	defer over.Stop()
 	for send(": \n\n") {
 		select {
 		case <-ctx.Done():
 			return
 		case <-woken:
 		case <-alive.C:
+		case <-over.C:
 		}
-		if _, err := h.load(ctx, s.key); errors.Is(err, errNoSession) {
+		s, err := h.load(ctx, s.key)
+		if errors.Is(err, errNoSession) {
 			send("event: session\ndata: {\"signed_in\":false}\n\n")
 			return
+		}
+		if err == nil {
+			over.Reset(h.left(s))
 		}
 	}
 }

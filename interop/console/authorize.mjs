@@ -1,5 +1,6 @@
 // The REST API's page signs in by itself, as any program does: by code and PKCE, in a window of the provider.
-import { assert, base, person, provider, walk } from './browser.mjs'
+import { assert, person, walk } from './browser.mjs'
+import { base, provider } from './people.mjs'
 
 const self = await person()
 const { page, context, seen } = self

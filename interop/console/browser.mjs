@@ -3,13 +3,11 @@
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
 import { readFileSync } from 'node:fs'
+import { base, provider } from './people.mjs'
 
 const require = createRequire(new URL('../../web/package.json', import.meta.url))
 const { chromium } = require('playwright-core')
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
-
-export const base = process.env.CONSOLE
-export const provider = process.env.PROVIDER
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM,
@@ -73,18 +71,37 @@ export async function violations(page) {
   return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} at ${target.join(' ')}: ${failureSummary.split('\n').slice(1).join(' ').trim()}`))
 }
 
-/** Signs in from wherever the console shows its button. */
-export async function signIn(page, name) {
-  await page.getByRole('link', { name: /^Sign in/ }).click()
-  await page.waitForURL((url) => url.href.startsWith(provider))
-  await page.getByRole('button', { name }).click()
-  await page.waitForURL((url) => url.href.startsWith(base))
-}
-
 export const card = (page) => page.locator('article.card').first()
 
 /** How far the newest call is, in percent. */
 export const percent = async (page) => Number(await card(page).getByRole('progressbar').getAttribute('aria-valuenow'))
+
+/** Sees the newest call's bar move: some values, each more than the one before. */
+export async function moves(page, values = 4) {
+  const seen = await page.evaluate(
+    (enough) =>
+      new Promise((resolve) => {
+        const seen = []
+        const look = () => {
+          const now = document.querySelector('[role=progressbar]')?.getAttribute('aria-valuenow')
+          if (now && Number(now) !== seen.at(-1)) seen.push(Number(now))
+          if (seen.length === enough || !now) resolve(seen)
+          else requestAnimationFrame(look)
+        }
+        look()
+      }),
+    values,
+  )
+  assert.equal(seen.length, values)
+  assert.deepEqual(seen, seen.toSorted((a, b) => a - b))
+}
+
+/** Cancels the newest call, and sees that it is. */
+export async function cancels(page) {
+  await card(page).getByRole('progressbar').waitFor()
+  await card(page).getByRole('button', { name: /^Cancel/ }).click()
+  await card(page).getByText('Cancelled', { exact: true }).waitFor()
+}
 
 /** Begins a call of reverse_tool from its page. */
 export async function reverse(page, text) {

@@ -1,5 +1,6 @@
 // The page that explains the REST API: from this origin alone, under the same kind of policy, and it works.
-import { assert, base, person, walk } from './browser.mjs'
+import { assert, person, walk } from './browser.mjs'
+import { base } from './people.mjs'
 
 const { page } = await person()
 

@@ -1,5 +1,6 @@
 // A person without a mouse: everything is reached by Tab, done by Enter and Space, and where the keyboard is can be seen.
-import { assert, base, card, person, walk } from './browser.mjs'
+import { assert, card, person, walk } from './browser.mjs'
+import { base } from './people.mjs'
 
 const { page } = await person()
 const focused = () => page.evaluate(() => (document.activeElement?.textContent || document.activeElement?.getAttribute('aria-label') || document.activeElement?.tagName || '').trim())

@@ -1,7 +1,8 @@
 // What axe finds on each page, in both colour schemes, at a desk's and at a phone's width; and whether a phone must be
 // scrolled sideways. With PICTURES it keeps what it saw there.
 import { mkdirSync } from 'node:fs'
-import { assert, base, card, person, provider, reverse, signIn, violations, walk } from './browser.mjs'
+import { assert, card, person, reverse, violations, walk } from './browser.mjs'
+import { base, provider, second, signIn } from './people.mjs'
 
 // Each page, and what is there once it is whole.
 const pages = {
@@ -35,7 +36,7 @@ for (const scheme of ['light', 'dark']) {
         await page.goto(base + '/')
         await page.getByRole('link', { name: /^Sign in/ }).waitFor()
         await look('signed-out')
-        await signIn(page, /Ada Admin/)
+        await signIn(page, second)
       }
       await page.goto(base + pages.tool[0])
       await reverse(page, 'stressed')

@@ -1,6 +1,7 @@
 // The whole way where nobody signs in.
-import { assert, base, card, percent, person, reverse, walk } from './browser.mjs'
+import { assert, cancels, card, moves, percent, person, reverse, walk } from './browser.mjs'
 import { cuttable } from './cut.mjs'
+import { base } from './people.mjs'
 
 const self = await person()
 const { page, context } = self
@@ -43,18 +44,7 @@ await walk({
   'a call is begun, and its bar moves': async () => {
     await reverse(page, 'stressed')
     await card(page).getByRole('progressbar').waitFor()
-    const seen = await page.evaluate(() => new Promise((resolve) => {
-      const values = []
-      const look = () => {
-        const now = document.querySelector('[role=progressbar]')?.getAttribute('aria-valuenow')
-        if (now && Number(now) !== values.at(-1)) values.push(Number(now))
-        if (values.length === 4 || !now) resolve(values)
-        else requestAnimationFrame(look)
-      }
-      look()
-    }))
-    assert.equal(seen.length, 4)
-    assert.deepEqual(seen, seen.toSorted((a, b) => a - b))
+    await moves(page)
   },
   'a reload in the middle shows it going on, and its end': async () => {
     const before = await percent(page)
@@ -82,9 +72,7 @@ await walk({
   'a call is cancelled': async () => {
     await page.reload()
     await reverse(page, 'never mind')
-    await card(page).getByRole('progressbar').waitFor()
-    await card(page).getByRole('button', { name: /^Cancel/ }).click()
-    await card(page).getByText('Cancelled', { exact: true }).waitFor()
+    await cancels(page)
   },
   'untouched optional fields are not sent, and JSON is the same': async () => {
     await page.goto(base + '/tools/convert_time')

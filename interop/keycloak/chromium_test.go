@@ -24,8 +24,7 @@ type chromium struct {
 	from    *bufio.Reader
 	session string // of the one page
 	sent    int
-	log     *lines        // what it complains of
-	heard   func(message) // nil, or told of each event
+	log     *lines // what it complains of
 }
 
 // message is a command, its answer, or an event.
@@ -142,9 +141,6 @@ func (c *chromium) next() message {
 	if err := json.Unmarshal(bytes.TrimSuffix(b, []byte{0}), &m); err != nil {
 		c.t.Fatal(err)
 	}
-	if m.Method != "" && c.heard != nil {
-		c.heard(m)
-	}
 	return m
 }
 
@@ -159,24 +155,6 @@ func (c *chromium) open(page string) {
 func (c *chromium) loaded() {
 	c.t.Helper()
 	for c.next().Method != "Page.loadEventFired" {
-	}
-}
-
-// glimpse is like eval, for a page that may be going away: then there is nothing to see.
-func (c *chromium) glimpse(script string) (said string, ok bool) {
-	c.t.Helper()
-	id := c.send("Runtime.evaluate", map[string]any{"expression": script, "returnByValue": true})
-	for {
-		m := c.next()
-		if m.ID != id {
-			continue
-		}
-		var answer struct {
-			Result struct{ Value string }
-			Thrown *struct{} `json:"exceptionDetails"`
-		}
-		ok = m.Complaint == nil && json.Unmarshal(m.Result, &answer) == nil && answer.Thrown == nil
-		return answer.Result.Value, ok
 	}
 }
 

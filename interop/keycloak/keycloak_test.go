@@ -22,7 +22,7 @@
 //	what a logout ends                              logout_test.go
 //	how our own client signs a person in            signin_test.go
 //	a person at the terminal, with a real browser   terminal_test.go, chromium_test.go
-//	the web console, with a real browser            console_test.go
+//	the web console, with a real browser            console_test.go, line_test.go
 package keycloak_test
 
 import (
