@@ -30,6 +30,7 @@ type Refusal struct {
 	ClientID string   // who asked
 	Server   string   // the MCP server it was about
 	Scopes   []string // what was asked for
+	Program  bool     // who asked signs in without a person
 
 	CorrelationID string // Entra's, for its sign-in log and its support
 	TraceID       string // Entra's, for its support
@@ -74,6 +75,9 @@ func For(r Refusal) (Advice, bool) {
 		}
 	}
 	e, known := codes[r.Code]
+	if own, there := programs[r.Code]; r.Program && there {
+		e = own
+	}
 	if !known {
 		return Advice{Support: support(r)}, false
 	}

@@ -69,3 +69,12 @@ var codes = map[string]entry{
 	"invalid_dpop_proof": {cause: "the proof of possession is not accepted", cure: "see that this machine's clock is right", next: Again},
 	"use_dpop_nonce":     {cause: "a fresh nonce is asked for in the proof of possession", next: Again},
 }
+
+// programs are what some of the codes mean for a program, whose proof is not always a secret and which nobody can sign in.
+var programs = map[string]entry{
+	oauth.CodeInvalidClient: {cause: "{issuer} does not know {client}, or does not take its proof",
+		cure: "check the client id that is set for this issuer, and that its secret, key or platform is the one that is registered there"},
+	oauth.CodeInvalidGrant: {cause: "{issuer} does not take what the program shows for a token: it has ended, was used, or is about somebody who may not sign in",
+		next: Diagnose},
+	oauth.CodeUnsupportedGrantType: {cause: "{issuer} does not offer this way of signing in", cure: "set client.flow to a way that it offers programs"},
+}

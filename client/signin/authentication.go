@@ -92,7 +92,7 @@ type ClientAssertion struct {
 func (c ClientAssertion) authenticate(ctx context.Context, a *asking) error {
 	assertion, err := c.Assertion(ctx, first(c.Audience, federatedAudience(a.provider, a.issuer)))
 	if err != nil {
-		return fmt.Errorf("signin: get the assertion for %s: %w", a.issuer, err)
+		return fmt.Errorf("signin: get the assertion: %w", err)
 	}
 	if assertion == "" {
 		return fmt.Errorf("signin: the assertion for %s is empty", a.issuer)

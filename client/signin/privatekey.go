@@ -123,7 +123,7 @@ func (k *PrivateKey) check() error {
 func (k *PrivateKey) authenticate(_ context.Context, a *asking) error {
 	now, audience, signs := a.now(), a.issuer, *k
 	if k.Certificate != nil && now.After(k.Certificate.NotAfter) {
-		return fmt.Errorf("%w: the certificate of client %s ended on %s", ErrProof, line(a.clientID), k.Certificate.NotAfter.UTC().Format(time.DateOnly))
+		return fmt.Errorf("%w: the certificate of client %s ended on %s", ErrProof, line(a.clientID), k.Certificate.NotAfter.UTC().Format(time.DateTime+"Z"))
 	}
 	if isEntra(a.provider) {
 		audience = a.tokenURL

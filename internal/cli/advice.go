@@ -20,6 +20,7 @@ type callError struct {
 	err      error
 	server   string
 	clientID string // who called; may be empty
+	program  bool   // who called signs in without a person
 }
 
 func (e *callError) Error() string { return e.err.Error() }
@@ -114,7 +115,7 @@ func isDown(err error) bool {
 // something, or nothing.
 func refusalOf(err error) (r advice.Refusal, status int) {
 	if call := (*callError)(nil); errors.As(err, &call) {
-		r.Server, r.ClientID = call.server, call.clientID
+		r.Server, r.ClientID, r.Program = call.server, call.clientID, call.program
 	}
 	var provider *signin.Error
 	var nobody *signin.ClientIDError

@@ -64,11 +64,12 @@ func TestMain(m *testing.M) {
 //	envfile NAME FROM  write the file NAME with what stands in FROM, its $variables filled in
 //	http METHOD URL [HEADER…]    ask, and write status line, headers and body to stdout
 //
-// Those about signing in stand at worldCommands. All that the program says in all scripts is searched for secrets at the
+// Those about signing in stand at worldCommands, those about programs that do so by themselves at programCommands. All that the program says in all scripts is searched for secrets at the
 // end.
 func TestScripts(t *testing.T) {
 	known := newSecrets(t.TempDir())
 	cmds := worldCommands()
+	maps.Copy(cmds, programCommands())
 	maps.Copy(cmds, map[string]func(*testscript.TestScript, bool, []string){
 		"exits": exits, "start": start, "hangup": hangup, "terminate": terminate, "http": ask, "interrupted": interrupted, "envfile": envfile, "model": model, "azure": azure, "elsewhere": elsewhere,
 		"broken": broken, "provider": provider, "fault": fault, "mint": mint, "bycode": bycode, "secretless": secretless,
@@ -82,6 +83,7 @@ func TestScripts(t *testing.T) {
 				env.Setenv("TRANSCRIPT", known.dir)
 				env.Values[running] = map[string]*process{}
 				env.Values[providers] = map[string]*devidp.Running{}
+				env.Values[vouched] = map[string]*vouching{}
 				env.Values[worlds] = map[string]*worldOf{}
 				env.Values[secretsKey] = known
 				return nil

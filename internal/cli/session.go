@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fastmcp-auth/fastmcp-auth/client"
+	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
 	"github.com/fastmcp-auth/fastmcp-auth/client/tokencache"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/tui"
@@ -111,7 +112,12 @@ func (c *caller) explain(err error) error {
 	if asked := (*client.UnauthorizedError)(nil); errors.As(err, &asked) {
 		err = asked // where one would sign in is no news to whoever may not
 	}
-	return &callError{err: err, server: c.server, clientID: c.settings.Client.ID}
+	call := &callError{err: err, server: c.server, clientID: c.settings.Client.ID, program: !c.noAuth && c.isUnattended()}
+	company := &c.settings.Client.Enterprise
+	if refused := (*signin.Error)(nil); errors.As(err, &refused) && company.Issuer != "" && refused.Issuer == company.Issuer {
+		call.clientID = company.ClientID
+	}
+	return call
 }
 
 // look says how to draw on stderr.

@@ -2,7 +2,11 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strings"
+
+	"golang.org/x/oauth2"
 
 	"github.com/fastmcp-auth/fastmcp-auth/client"
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
@@ -41,12 +45,25 @@ func (c *caller) unattended(hc *http.Client) (client.SignIn, error) {
 		if secret := e.Secret(); secret != "" {
 			provider.Proof = signin.ClientSecret{Secret: signin.Secret(secret)}
 		}
-		return &signin.Enterprise{IDP: provider, Subject: c.subject(), Clients: c.clients(proof), Scopes: scopes, Resource: resource, Provider: habits}, nil
+		return onlyAt{s.Issuer, &signin.Enterprise{IDP: provider, Subject: c.subject(), Clients: c.clients(proof), Scopes: scopes, Resource: resource, Provider: habits}}, nil
 	}
 	if proof == nil {
 		proof = signin.ClientAssertion{Assertion: c.assertion(hc), Audience: s.Audience}
 	}
-	return &signin.ClientCredentials{Clients: c.clients(proof), Scopes: scopes, Resource: resource, Provider: habits}, nil
+	return onlyAt{s.Issuer, &signin.ClientCredentials{Clients: c.clients(proof), Scopes: scopes, Resource: resource, Provider: habits}}, nil
+}
+
+// onlyAt signs in at one authorization server, where that is said: a client with a proof is no other client elsewhere.
+type onlyAt struct {
+	issuer string
+	inner  client.SignIn
+}
+
+func (o onlyAt) SignIn(ctx context.Context, r *signin.Request) (oauth2.TokenSource, error) {
+	if asked := r.Authorization.Issuer; o.issuer != "" && o.issuer != asked {
+		return nil, fmt.Errorf("%w: the client is known to %s only, and the server names %s", signin.ErrOtherIssuer, o.issuer, asked)
+	}
+	return o.inner.SignIn(ctx, r)
 }
 
 // proof is how the client shows who it is, or nil.
@@ -58,7 +75,8 @@ func (c *caller) proof(hc *http.Client) (signin.Authentication, error) {
 	case s.Key() != nil:
 		key, err := signin.ReadPrivateKey(s.Key())
 		if err != nil {
-			return nil, &usageError{err: err}
+			return nil, &hintError{code: exitUsage, err: fmt.Errorf("client.key_file: %s: %s", s.KeyFile, strings.TrimPrefix(err.Error(), "signin: ")),
+				hint: "write one private key into it as PEM, not encrypted: RSA of 2048 bits or more, or P-256; and below it its certificate, where there is one"}
 		}
 		return key, nil
 	case s.Platform != "":

@@ -45,7 +45,7 @@ const worlds key = "worlds"
 
 // worldCommands are the commands of scripts about signing in:
 //
-//	world [standard|entra]       start a provider and a protected server, and set $mcp, $issuer and $client
+//	world [standard|entra [programs|company]]    start a provider and a protected server, and set $mcp, $issuer and $client
 //	idp WHAT [ARG…]              up, down, disable USER, enable USER, revoke USER, lifetime DURATION, blockdevice
 //	counts KIND N                the provider had N requests of this kind since the last counts or world
 //	signin USER CODE ARG…        run fastmcp-auth as exits does, while USER enters every code that it shows; - enters none
@@ -62,7 +62,7 @@ func worldCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	}
 }
 
-func newWorld(ctx context.Context, character devidp.Character, known *secrets) (*world, error) {
+func newWorld(ctx context.Context, character devidp.Character, known *secrets, change ...func(*devidp.Options)) (*world, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -71,6 +71,9 @@ func newWorld(ctx context.Context, character devidp.Character, known *secrets) (
 	o := devidp.Options{Issuer: w.issuer, Character: character, Algorithm: "ES256", DeviceInterval: time.Second, RefreshGrace: time.Minute}
 	if character == devidp.Entra {
 		o.Resources = []string{azureAudience}
+	}
+	for _, c := range change {
+		c(&o)
 	}
 	w.provider, err = devidp.New(o)
 	if err != nil {
@@ -141,7 +144,11 @@ func startWorld(ts *testscript.TestScript, _ bool, args []string) {
 		character, client = devidp.Entra, devidp.EntraCLI
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	w, err := newWorld(ctx, character, ts.Value(secretsKey).(*secrets))
+	var change []func(*devidp.Options)
+	if len(args) > 1 {
+		change = append(change, map[string]func(*testscript.TestScript) func(*devidp.Options){"programs": ofPrograms, "company": ofCompany}[args[1]](ts))
+	}
+	w, err := newWorld(ctx, character, ts.Value(secretsKey).(*secrets), change...)
 	ts.Check(err)
 	ts.Defer(func() { cancel(); w.stop() })
 	ts.Value(worlds).(map[string]*worldOf)["it"] = &worldOf{w, map[string]int64{}}

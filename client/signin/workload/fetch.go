@@ -42,10 +42,17 @@ func fetch(req *http.Request, rt http.RoundTripper, timeout time.Duration, answe
 	case req.Context().Err() != nil:
 		return status, req.Context().Err()
 	case ctx.Err() != nil && status == 0:
-		return 0, fmt.Errorf("no answer within %s: %w", timeout, context.DeadlineExceeded)
+		return 0, &silence{timeout}
 	}
 	return status, err
 }
+
+// silence is that no answer came in time. It is a [context.DeadlineExceeded].
+type silence struct{ after time.Duration }
+
+func (s *silence) Error() string      { return fmt.Sprintf("no answer within %s", s.after) }
+func (*silence) Is(target error) bool { return target == context.DeadlineExceeded }
+func (*silence) Timeout() bool        { return true }
 
 // fetchOnce returns the status of an answer that came, and an error of one that did not, or that cannot be read.
 func fetchOnce(c *http.Client, req *http.Request, answer any) (int, error) {
