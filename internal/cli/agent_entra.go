@@ -90,7 +90,7 @@ func (e *entraSource) token(ctx context.Context) (*oauth2.Token, error) {
 	hc := e.request.HTTPClient
 	if e.proof == config.ByIdentity {
 		p := config.ReadPlatform()
-		token, err := workload.ManagedIdentity{Endpoint: p.AzureEndpoint, Header: signin.Secret(p.AzureHeader), ClientID: e.caller.settings.Client.ID, HTTPClient: hc}.Assertion(ctx, e.audience)
+		token, err := workload.ManagedIdentity{Endpoint: p.AzureEndpoint, Header: signin.Secret(p.AzureHeader), Host: p.AzureHost, ClientID: e.caller.settings.Client.ID, HTTPClient: hc}.Assertion(ctx, e.audience)
 		return &oauth2.Token{AccessToken: string(token)}, err
 	}
 	if e.flow == nil {
