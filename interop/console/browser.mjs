@@ -71,6 +71,16 @@ export async function violations(page) {
   return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} at ${target.join(' ')}: ${failureSummary.split('\n').slice(1).join(' ').trim()}`))
 }
 
+/** Sees that axe finds nothing wrong with a page, in either colours. */
+export async function looksGood(page) {
+  await page.emulateMedia({ reducedMotion: 'reduce' }) // a colour on its way to another is neither
+  for (const colorScheme of ['dark', 'light']) {
+    await page.emulateMedia({ colorScheme })
+    await page.waitForFunction((scheme) => document.documentElement.dataset.mantineColorScheme === scheme, colorScheme)
+    assert.deepEqual(await violations(page), [], colorScheme)
+  }
+}
+
 export const card = (page) => page.locator('article.card').first()
 
 /** How far the newest call is, in percent. */

@@ -1,5 +1,5 @@
 // People who sign in: what they see, what they may do, and how it ends, wherever it is ended. The same at every provider.
-import { assert, cancels, card, moves, percent, person, reverse, walk } from './browser.mjs'
+import { assert, cancels, card, looksGood, moves, percent, person, reverse, walk } from './browser.mjs'
 import { base, disabled, door, enter, first, keycloak, leaveProvider, off, second, signIn, signOut, tells } from './people.mjs'
 
 const here = await person()
@@ -64,6 +64,7 @@ await walk({
     const tab = elsewhere.page
     await tab.goto(base + '/tools/convert_time')
     await missing(tab).waitFor()
+    await looksGood(tab)
     await tab.getByLabel('source_timezone').fill('UTC')
     await tab.getByLabel('target_timezone').fill('Asia/Kathmandu')
     await tab.getByRole('textbox', { name: /^time/ }).fill('12:00')

@@ -1,5 +1,5 @@
 // A provider that is down, and a person who is disabled there while signed in. Access tokens are brief here.
-import { assert, card, person, reverse, walk } from './browser.mjs'
+import { assert, card, looksGood, person, reverse, walk } from './browser.mjs'
 import { base, disabled, door, enter, first, hand, provider, signIn, until } from './people.mjs'
 
 const { page, seen } = await person()
@@ -23,6 +23,7 @@ await walk({
     await door(page).click()
     await page.waitForURL(/sign_in_error=provider_unavailable/)
     await page.getByText('The provider cannot be reached').waitFor()
+    await looksGood(page)
     assert.equal((await page.request.get(base + '/api/v1/tools')).status(), 401)
   },
   'when it is back, the same button leads in': async () => {
@@ -49,6 +50,7 @@ await walk({
     await until('the token is over', () => answers(503))
     assert.equal(await call(), 503)
     await page.getByRole('alert').getByText('the identity provider cannot be asked now').waitFor()
+    await looksGood(page)
     await page.getByRole('link', { name: first.name }).waitFor()
   },
   'when it is back, they go on without another sign-in': async () => {
@@ -62,6 +64,7 @@ await walk({
     await hand('disable', first.user)
     await until('the session ends', () => answers(401))
     await page.getByText('Your session has ended').waitFor()
+    await looksGood(page)
   },
   'and does not come back': async () => {
     await door(page).click()

@@ -19,6 +19,7 @@ export const resolver: CSSVariablesResolver = () => ({
     '--mantine-color-placeholder': '#5c666f',
     '--mantine-color-error': '#b42318',
     '--mantine-color-anchor': '#0b5f74',
+    '--mantine-color-yellow-light-color': '#7a4100',
     '--mantine-color-cyan-filled-hover': '#08586a',
     '--mantine-primary-color-filled-hover': '#08586a',
     '--mantine-color-cyan-light-hover': '#e3fafc',
