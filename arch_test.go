@@ -25,7 +25,8 @@ var plan = map[string][]string{
 	"bench":              {"agent", "internal/app", "internal/config", "internal/tools", "bearer", "devidp", "identity", "idp", "policy"},
 
 	"interop/console": {},
-	"interop/program": {},
+	"interop/program": {"interop/secrets"},
+	"interop/secrets": {},
 
 	// the hall
 	"internal/cli": {

@@ -121,6 +121,9 @@ type Options struct {
 	// AllowLoopbackCIMD accepts client documents from loopback, over http too. For tests.
 	AllowLoopbackCIMD bool
 
+	// Around wraps what [Start] serves, for a test that looks at what passes; nil means that nothing does.
+	Around func(http.Handler) http.Handler
+
 	Now    func() time.Time // nil means time.Now
 	Logger *slog.Logger     // nil means silence
 }

@@ -50,8 +50,12 @@ func Start(ctx context.Context, addr string, o Options) (*Running, error) {
 		return nil, err
 	}
 	r := &Running{Server: s, URL: s.base, done: make(chan struct{})}
+	var handler http.Handler = s
+	if o.Around != nil {
+		handler = o.Around(s)
+	}
 	srv := &http.Server{
-		Handler:           s,
+		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       2 * time.Minute,

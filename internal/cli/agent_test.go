@@ -87,6 +87,7 @@ func azure(ts *testscript.TestScript, _ bool, args []string) {
 // whoever knows the header hush-hush.
 func machineIdentity(ts *testscript.TestScript) string {
 	issuer := here(ts).provider.Issuer()
+	suite.Learn("key of a model", "hush-hush")
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
 		if r.Header.Get("X-IDENTITY-HEADER") != "hush-hush" || q.Get("resource") != azureAudience || q.Get("client_id") != devidp.EntraService {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
+	"github.com/fastmcp-auth/fastmcp-auth/interop/secrets"
 )
 
 // home is one person's account on a machine, with a world to call.
@@ -27,7 +28,7 @@ type home struct {
 // signedIn opens a world and signs a person in there with a token that has ended when it returns.
 func signedIn(t *testing.T) *home {
 	t.Helper()
-	w, err := newWorld(t.Context(), devidp.Standard, newSecrets(t.TempDir()))
+	w, err := newWorld(t.Context(), devidp.Standard, suite)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,7 @@ func signedIn(t *testing.T) *home {
 func (h *home) command(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(h.t.Context(), "fastmcp-auth", args...)
 	cmd.Dir = h.dir
-	cmd.Env = []string{"HOME=" + h.dir, "PATH=" + os.Getenv("PATH")}
+	cmd.Env = []string{"HOME=" + h.dir, "PATH=" + os.Getenv("PATH"), secrets.Folder + "=" + os.Getenv(secrets.Folder)}
 	return cmd
 }
 

@@ -41,7 +41,7 @@ func person() {
 //
 //	provider NAME [entra] [opaque]    sets $NAME_issuer and, with entra, $NAME_audience
 func provider(ts *testscript.TestScript, _ bool, args []string) {
-	o := devidp.Options{DeviceInterval: time.Second}
+	o := devidp.Options{DeviceInterval: time.Second, Around: suite.Watch}
 	for _, word := range args[1:] {
 		switch word {
 		case "entra":
@@ -118,7 +118,7 @@ func mint(ts *testscript.TestScript, _ bool, args []string) {
 	form.Set("device_code", code.DeviceCode)
 	post(ts, metadata.Token, form, &tokens)
 	for name, token := range map[string]string{"access": tokens.Access, "id": tokens.ID, "refresh": tokens.Refresh} {
-		ts.Value(secretsKey).(*secrets).learn(name+" token", token)
+		suite.Learn(name+" token", token)
 		ts.Check(os.WriteFile(ts.MkAbs(name+"."+args[0]), []byte(token), 0o600))
 	}
 }

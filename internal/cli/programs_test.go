@@ -122,7 +122,7 @@ func writePEM(ts *testscript.TestScript, name string, key crypto.Signer, certs .
 	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 	for line := range strings.Lines(string(text)) {
 		if !strings.HasPrefix(line, "-----") {
-			ts.Value(secretsKey).(*secrets).learn("private key", strings.TrimSpace(line))
+			suite.Learn("private key", strings.TrimSpace(line))
 		}
 	}
 	for _, c := range certs {
@@ -140,7 +140,7 @@ func (v *vouching) says(ts *testscript.TestScript, platform, audience string, le
 	end := time.Now().Add(left)
 	token, err := jwt.Signed(signer).Claims(map[string]any{"iss": platforms[platform].issuer, "sub": platforms[platform].subject, "aud": audience,
 		"iat": end.Add(-time.Hour).Unix(), "exp": end.Unix(), "jti": rand.Text()}).Serialize()
-	ts.Value(secretsKey).(*secrets).learn("token of a platform", token)
+	suite.Learn("token of a platform", token)
 	return token, err
 }
 
@@ -164,7 +164,7 @@ func mounted(ts *testscript.TestScript, _ bool, args []string) {
 // asked as it is written down.
 func platform(ts *testscript.TestScript, _ bool, args []string) {
 	kind, way, secret := args[0], args[1], rand.Text()
-	ts.Value(secretsKey).(*secrets).learn("secret of a platform", secret)
+	suite.Learn("secret of a platform", secret)
 	v := ts.Value(vouched).(map[string]*vouching)["it"]
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v.mu.Lock()
@@ -233,12 +233,12 @@ const (
 // ofCompany starts a company's provider, and lets another trust it.
 func ofCompany(ts *testscript.TestScript) func(*devidp.Options) {
 	for name, secret := range map[string]string{"agent.secret": agentSecret, "there.secret": thereSecret} {
-		ts.Value(secretsKey).(*secrets).learn("client secret", secret)
+		suite.Learn("client secret", secret)
 		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(secret), 0o600))
 	}
 	return func(o *devidp.Options) {
 		ctx, cancel := context.WithCancel(context.Background())
-		company, err := devidp.Start(ctx, "127.0.0.1:0", devidp.Options{Clients: []devidp.Client{{
+		company, err := devidp.Start(ctx, "127.0.0.1:0", devidp.Options{Around: suite.Watch, Clients: []devidp.Client{{
 			ID: "agent", Secret: agentSecret, RedirectURIs: []string{"http://127.0.0.1/callback"},
 			Grants: []string{"authorization_code", "urn:ietf:params:oauth:grant-type:token-exchange"},
 			Apps:   []devidp.App{{Issuer: o.Issuer, ClientID: "agent-there", Scopes: []string{"execute"}}},
@@ -262,6 +262,6 @@ func idToken(ts *testscript.TestScript, _ bool, args []string) {
 	tokens, err := c.Exchange(context.Background(), to.Query().Get("code"), oauth2.VerifierOption(verifier))
 	ts.Check(err)
 	token, _ := tokens.Extra("id_token").(string)
-	ts.Value(secretsKey).(*secrets).learn("ID token", token)
+	suite.Learn("ID token", token)
 	ts.Check(os.WriteFile(filepath.Clean(ts.MkAbs(args[1])), []byte(token), 0o600))
 }

@@ -21,8 +21,16 @@ type guarded struct {
 
 func guard(t *testing.T, character string) *guarded {
 	t.Helper()
-	url := serving(t, "--reverse-duration", "0s", "--idp-addr", "127.0.0.1:0", "--idp-character", character)
-	return &guarded{t: t, url: url, home: t.TempDir(), user: devidp.UserAdmin}
+	c, err := devidp.ParseCharacter(character)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := newWorld(t.Context(), c, suite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.stop)
+	return &guarded{t: t, url: w.mcp, home: t.TempDir(), user: devidp.UserAdmin}
 }
 
 // run runs a command and approves each code that it shows. It returns the exit code and how many codes there were.

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -17,8 +19,9 @@ import (
 
 // TestTerminal runs the real main on a terminal, as testdata/terminal/*.txtar say, beside a server at $asking that asks
 // the person who calls: ttyin is what the person types, ttyout what the terminal shows. NO_COLOR is set, so that what is
-// shown are whole lines.
+// shown are whole lines. seen, after each command, keeps what the terminal shows for the search for secrets.
 func TestTerminal(t *testing.T) {
+	everyScreenIsSeen(t)
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "terminal"),
 		Setup: func(env *testscript.Env) error {
@@ -31,8 +34,32 @@ func TestTerminal(t *testing.T) {
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+			"seen": func(ts *testscript.TestScript, _ bool, _ []string) {
+				ts.Check(suite.Keep("terminal", ts.ReadFile("ttyout")))
+			},
+		},
 	})
+}
+
+// everyScreenIsSeen holds the scripts to saying seen after each command.
+func everyScreenIsSeen(t *testing.T) {
+	names, err := filepath.Glob(filepath.Join("testdata", "terminal", "*.txtar"))
+	if err != nil || len(names) == 0 {
+		t.Fatal("no scripts", err)
+	}
+	for _, name := range names {
+		script, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range regexp.MustCompile(`(?m)^(?:! )?exec .*fastmcp-auth .*\n(.*)$`).FindAllSubmatch(script, -1) {
+			if string(line[1]) != "seen" {
+				t.Errorf("%s: %q follows a command, not seen", name, line[1])
+			}
+		}
+	}
 }
 
 // asking is a server whose tools ask: for a form, for a visit, for what a language model would say.

@@ -3,7 +3,6 @@ package cli_test
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -26,12 +25,13 @@ import (
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/app"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
+	"github.com/fastmcp-auth/fastmcp-auth/interop/secrets"
 )
 
 // world is a provider and a protected server in the process of the test, so that a script can do to them what it likes.
 type world struct {
 	provider *devidp.Server
-	secrets  *secrets
+	secrets  *secrets.Suite
 	stop     func()
 
 	mcp, issuer string
@@ -62,7 +62,7 @@ func worldCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	}
 }
 
-func newWorld(ctx context.Context, character devidp.Character, known *secrets, change ...func(*devidp.Options)) (*world, error) {
+func newWorld(ctx context.Context, character devidp.Character, known *secrets.Suite, change ...func(*devidp.Options)) (*world, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -121,10 +121,8 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = io.NopCloser(strings.NewReader(string(body)))
 	form, _ := url.ParseQuery(string(body))
-	w.secrets.form(form)
 	kept := httptest.NewRecorder()
-	w.provider.ServeHTTP(kept, r)
-	w.secrets.answer(kept.Body.Bytes(), kept.Header().Get("Location"))
+	w.secrets.Watch(w.provider).ServeHTTP(kept, r)
 	w.mu.Lock()
 	answer := w.answer
 	w.mu.Unlock()
@@ -148,7 +146,7 @@ func startWorld(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) > 1 {
 		change = append(change, map[string]func(*testscript.TestScript) func(*devidp.Options){"programs": ofPrograms, "company": ofCompany}[args[1]](ts))
 	}
-	w, err := newWorld(ctx, character, ts.Value(secretsKey).(*secrets), change...)
+	w, err := newWorld(ctx, character, suite, change...)
 	ts.Check(err)
 	ts.Defer(func() { cancel(); w.stop() })
 	ts.Value(worlds).(map[string]*worldOf)["it"] = &worldOf{w, map[string]int64{}}
@@ -341,7 +339,7 @@ func TestNoProcessIsStartedInTheHomeOfThePerson(t *testing.T) {
 func program(ts *testscript.TestScript, args []string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(binDir(ts), "fastmcp-auth"), args...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = append(scriptEnv(ts), "TRANSCRIPT="+ts.Getenv("TRANSCRIPT"))
+	cmd.Env = append(scriptEnv(ts), secrets.Folder+"="+ts.Getenv(secrets.Folder))
 	return cmd
 }
 
@@ -388,106 +386,4 @@ func scrub(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o600))
 	}
-}
-
-const secretsKey key = "secrets"
-
-// secrets are those that providers gave and heard, and the places where the program's words are kept.
-type secrets struct {
-	dir string // of transcripts
-
-	mu    sync.Mutex
-	known map[string]string // by value: what it is
-}
-
-func newSecrets(dir string) *secrets { return &secrets{dir: dir, known: map[string]string{}} }
-
-func (s *secrets) learn(what, value string) {
-	if len(value) < 8 {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.known[value] = what
-}
-
-// form learns what clients send.
-func (s *secrets) form(form url.Values) {
-	for _, name := range []string{"code", "code_verifier", "refresh_token", "device_code", "client_secret", "token", "assertion",
-		"client_assertion", "subject_token", "actor_token"} {
-		s.learn(name, form.Get(name))
-	}
-}
-
-// answer learns what the provider gives.
-func (s *secrets) answer(body []byte, location string) {
-	var fields map[string]any
-	if json.Unmarshal(body, &fields) == nil {
-		for _, name := range []string{"access_token", "refresh_token", "id_token", "device_code", "client_secret", "registration_access_token"} {
-			if value, ok := fields[name].(string); ok {
-				s.learn(name, value)
-			}
-		}
-	}
-	if to, err := url.Parse(location); err == nil {
-		s.learn("code", to.Query().Get("code"))
-	}
-}
-
-// whatever is a token or a code of a provider in another process, whose secrets nobody collects.
-var secretShapes = map[string]*regexp.Regexp{
-	"a JWT":           regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}`),
-	"a refresh token": regexp.MustCompile(`\brt\.[A-Za-z0-9_-]{8,}\.\d+\.[A-Za-z0-9_-]{20,}`),
-}
-
-// check reads all that the program said in all scripts: no secret, but for the stdout of token.
-func (s *secrets) check(t *testing.T) {
-	entries, err := os.ReadDir(s.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	said, tokens := 0, 0
-	for _, e := range entries {
-		body, err := os.ReadFile(filepath.Join(s.dir, e.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.HasPrefix(e.Name(), "token-stdout") {
-			tokens++
-			continue
-		}
-		said += len(body)
-		for value, what := range s.known {
-			if strings.Contains(string(body), value) {
-				t.Errorf("C-19, attack 59: %s shows a %s", e.Name(), what)
-			}
-		}
-		for what, shape := range secretShapes {
-			if m := shape.Find(body); m != nil {
-				t.Errorf("C-19, attack 59: %s shows %s: %.12s…", e.Name(), what, m)
-			}
-		}
-	}
-	t.Logf("%d bytes of output in %d files hold none of %d secrets", said, len(entries), len(s.known))
-	if len(s.known) == 0 || said == 0 || tokens == 0 {
-		t.Errorf("nothing was looked at: %d secrets, %d bytes, %d tokens", len(s.known), said, tokens)
-	}
-}
-
-// transcript copies what a process says on out to a file in dir, named by the command.
-func transcript(dir string, args []string, name string, out io.Writer) io.Writer {
-	if dir == "" {
-		return out
-	}
-	command := "none"
-	if len(args) > 0 && regexp.MustCompile(`^[a-z]+$`).MatchString(args[0]) {
-		command = args[0]
-	}
-	f, err := os.CreateTemp(dir, command+"-"+name+"-*")
-	if err != nil {
-		panic(err)
-	}
-	return io.MultiWriter(out, f)
 }
