@@ -97,10 +97,10 @@ func (c *caller) knownClient(cache *tokencache.Cache) func(issuer string) (id, f
 	}
 }
 
-// redirect is where a browser sign-in would come back to.
+// redirect is where a browser sign-in would come back to. The client of an earlier sign-in by a code has no such place.
 func (c *caller) redirect(cache *tokencache.Cache) func(issuer string) string {
 	return func(issuer string) string {
-		if made, ok := cache.Clients().Registered(issuer); ok && made.RedirectURI != "" && c.settings.Client.ID == "" {
+		if made, ok := cache.Clients().Registered(issuer); ok && c.settings.Client.ID == "" {
 			return made.RedirectURI
 		}
 		port := c.settings.Client.Port

@@ -40,7 +40,7 @@ type Options struct {
 	// is; so does nil, everywhere.
 	Client func(issuer string) (id, from string)
 	// Redirect is the loopback address that a browser sign-in comes back to at this issuer; nil means /callback on some
-	// port of 127.0.0.1.
+	// port of 127.0.0.1. Empty means that the client has none there: it was registered to sign in by a code.
 	Redirect func(issuer string) string
 
 	// Token gives the tokens that are kept of an earlier sign-in. It asks nobody. The error wraps

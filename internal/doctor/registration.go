@@ -66,6 +66,9 @@ func (w *walk) redirect(ctx context.Context, l *Leg) {
 	case w.clientID == "":
 		l.Saw = "registered together with the client"
 		return
+	case back == "":
+		l.State, l.Saw = NotNeeded, "registered to sign in by a code; a sign-in by browser registers anew"
+		return
 	}
 	resource := w.discovery.Resource.Resource
 	if idp.Recognize(a.Issuer).RefusesResource {
