@@ -15,6 +15,9 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) string {
 	if err != nil {
 		return r.RemoteAddr
 	}
+	if len(trusted) == 0 {
+		return host
+	}
 	addr, err := netip.ParseAddr(host)
 	if err != nil || !within(addr, trusted) {
 		return host

@@ -11,6 +11,7 @@ package limits
 import (
 	"container/list"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -32,6 +33,7 @@ type Rate struct {
 	mu      sync.Mutex
 	shares  map[string]*list.Element // of *share
 	byUsage list.List                // the last used first
+	count   atomic.Int64             // of shares, for a look without mu
 }
 
 // share is what is left for one key: a bucket that fills with time.
@@ -75,7 +77,15 @@ func (v Verdict) OK() bool { return v.Wait == 0 }
 func (r *Rate) Take(key string) Verdict { return r.look(key, 1) }
 
 // Ask is Take without taking.
-func (r *Rate) Ask(key string) Verdict { return r.look(key, 0) }
+func (r *Rate) Ask(key string) Verdict {
+	if r.Whole() {
+		return Verdict{}
+	}
+	return r.look(key, 0)
+}
+
+// Whole reports that nothing is known of any key, so that the share of each is whole, and [Rate.Ask] has nothing to say.
+func (r *Rate) Whole() bool { return r == nil || r.count.Load() == 0 }
 
 func (r *Rate) look(key string, take float64) Verdict {
 	if r == nil {
@@ -90,6 +100,10 @@ func (r *Rate) look(key string, take float64) Verdict {
 	}
 	s.left = min(r.burst, s.left+max(0, now.Sub(s.at).Seconds())*r.perSecond)
 	s.at = now
+	if take == 0 && s.left >= r.burst {
+		r.forget(r.shares[key]) // as it was before the first was taken
+		return Verdict{}
+	}
 	if s.left >= 1 {
 		s.left -= take
 		s.shut = false
@@ -111,10 +125,15 @@ func (r *Rate) share(key string, create bool, now time.Time) *share {
 		return nil
 	}
 	if len(r.shares) >= r.keys {
-		oldest := r.byUsage.Back()
-		delete(r.shares, r.byUsage.Remove(oldest).(*share).key)
+		r.forget(r.byUsage.Back())
 	}
 	s := &share{key: key, left: r.burst, at: now}
 	r.shares[key] = r.byUsage.PushFront(s)
+	r.count.Add(1)
 	return s
+}
+
+func (r *Rate) forget(e *list.Element) {
+	delete(r.shares, r.byUsage.Remove(e).(*share).key)
+	r.count.Add(-1)
 }

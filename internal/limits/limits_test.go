@@ -97,8 +97,37 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	}
 }
 
+// TestAWholeShareIsForgotten shows that a key whose share has filled again is as one that was never there, and that none
+// is forgotten before.
+func TestAWholeShareIsForgotten(t *testing.T) {
+	c := &clock{}
+	r := New(Options{PerSecond: 1, Burst: 5, Now: c.now})
+	for _, row := range []struct {
+		name  string
+		do    func() Verdict
+		ok    bool
+		whole bool
+	}{
+		{"asked of a key that nothing is known of", func() Verdict { return r.Ask("ada") }, true, true},
+		{"one is taken", func() Verdict { return r.Take("ada") }, true, false},
+		{"asked of another", func() Verdict { return r.Ask("grace") }, true, false},
+		{"asked a moment too early", func() Verdict { c.pass(time.Second - 1); return r.Ask("ada") }, true, false},
+		{"asked when it is whole", func() Verdict { c.pass(1); return r.Ask("ada") }, true, true},
+		{"all are taken, and one more", func() Verdict { taken(r, "ada"); return r.Take("ada") }, false, false},
+		{"asked when nothing is left", func() Verdict { return r.Ask("ada") }, false, false},
+		{"asked when it is whole again", func() Verdict { c.pass(time.Hour); return r.Ask("ada") }, true, true},
+	} {
+		if v := row.do(); v.OK() != row.ok || r.Whole() != row.whole || (len(r.shares) == 0) != row.whole || r.byUsage.Len() != len(r.shares) {
+			t.Errorf("%s: %+v; whole %v, with %d shares", row.name, v, r.Whole(), len(r.shares))
+		}
+	}
+	if got := taken(r, "ada"); got != 5 {
+		t.Errorf("and then it may take %d", got)
+	}
+}
+
 func TestNoLimitIsNone(t *testing.T) {
-	if r := New(Options{}); r != nil || taken(r, "ada") != 10_000 || !r.Ask("ada").OK() {
+	if r := New(Options{}); r != nil || taken(r, "ada") != 10_000 || !r.Ask("ada").OK() || !r.Whole() {
 		t.Errorf("made %v", r)
 	}
 }
