@@ -29,20 +29,39 @@ var idLetters = base32.NewEncoding("abcdefghijkmnpqrstuvwxyz23456789").WithPaddi
 // since it would let a stranger write into the log.
 func RequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := newID()
-		w.Header().Set(RequestIDHeader, id)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, id)))
+		c := &identified{Context: r.Context(), id: [1]string{newID()}}
+		w.Header()[RequestIDHeader] = c.id[:]
+		next.ServeHTTP(w, r.WithContext(c))
 	})
+}
+
+// identified is the context of a request that has an id. It is one piece with the value of the header, since every request
+// needs both.
+type identified struct {
+	context.Context
+	id [1]string
+}
+
+// Value finds itself for this package, and leaves everything else to the context below.
+func (c *identified) Value(key any) any {
+	if key == (requestKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
 }
 
 // RequestIDFrom returns the id of the request that ctx belongs to, or "" outside of one.
 func RequestIDFrom(ctx context.Context) string {
-	id, _ := ctx.Value(requestKey{}).(string)
-	return id
+	if c, ok := ctx.Value(requestKey{}).(*identified); ok {
+		return c.id[0]
+	}
+	return ""
 }
 
 func newID() string {
 	var random [10]byte
+	var letters [16]byte
 	rand.Read(random[:])
-	return idLetters.EncodeToString(random[:])
+	idLetters.Encode(letters[:], random[:])
+	return string(letters[:])
 }

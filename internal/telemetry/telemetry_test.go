@@ -193,7 +193,7 @@ func TestAutoIsJSONWhereThereIsNoTerminal(t *testing.T) {
 }
 
 func TestALineThatNamesItsRequestKeepsThatName(t *testing.T) {
-	ctx := context.WithValue(context.Background(), requestKey{}, "of-the-session")
+	ctx := &identified{Context: context.Background(), id: [1]string{"of-the-session"}}
 	var out bytes.Buffer
 	Logger(&out, "info", "json").InfoContext(ctx, "m", "request_id", "of-the-call")
 	if strings.Count(out.String(), "request_id") != 1 || !strings.Contains(out.String(), `"request_id":"of-the-call"`) {
@@ -202,7 +202,7 @@ func TestALineThatNamesItsRequestKeepsThatName(t *testing.T) {
 }
 
 func TestTheRequestIDStandsOutsideOfGroups(t *testing.T) {
-	ctx := context.WithValue(context.Background(), requestKey{}, "the-id")
+	ctx := &identified{Context: context.Background(), id: [1]string{"the-id"}}
 	for _, tt := range []struct {
 		name string
 		with func(*slog.Logger) *slog.Logger
