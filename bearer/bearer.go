@@ -80,6 +80,11 @@ type Config struct {
 	// that was stolen and withdrawn while this server could not learn of it.
 	MaxKeyAge time.Duration
 
+	// ConsumesHeader lets Protect take the Authorization header out of the request it was given, which saves every request
+	// the copy of its header. Set it where nothing outside of Protect looks for that header once a request was let in.
+	// False leaves the request as it is.
+	ConsumesHeader bool
+
 	// OnRefuse is told of every refusal before it is answered, by many goroutines at a time; nil means nobody is. It is
 	// for records and counts: it cannot change the answer, and must not keep the request.
 	OnRefuse func(*http.Request, *Error)

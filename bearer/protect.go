@@ -29,7 +29,11 @@ func (g *Guard) Protect(h http.Handler) http.Handler {
 			return
 		}
 		bare := r.WithContext(g.callers.context(r.Context(), caller))
-		bare.Header = without(r.Header, "Authorization")
+		if g.cfg.ConsumesHeader {
+			delete(r.Header, "Authorization") // of both: they share it
+		} else {
+			bare.Header = without(r.Header, "Authorization")
+		}
 		h.ServeHTTP(w, bare)
 	})
 }

@@ -47,6 +47,33 @@ func TestProtectPassesTheIdentityOn(t *testing.T) {
 	}
 }
 
+// TestProtectTakesTheHeaderWhereItMay shows that where the request may be changed the token is nowhere any more behind the
+// guard, and that a refused request is left as it was.
+func TestProtectTakesTheHeaderWhereItMay(t *testing.T) {
+	i := newIssuer(t)
+	g := guardFor(t, i, func(c *bearer.Config) { c.ConsumesHeader = true })
+	h := g.Protect(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Header["Authorization"] != nil || r.Header.Get("Content-Type") == "" {
+			t.Errorf("RS-15 the handler sees %v", r.Header)
+		}
+	}))
+	for _, row := range []struct {
+		name   string
+		r      *http.Request
+		status int
+		keeps  bool
+	}{
+		{"let in", request(sign(t, i.good(), signer{})), 200, false},
+		{"refused", request(sign(t, i.good().with(claimSet{"exp": 1}), signer{})), 401, true},
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, row.r)
+		if w.Code != row.status || (row.r.Header["Authorization"] != nil) != row.keeps {
+			t.Errorf("%s: status %d, and the request has %v", row.name, w.Code, row.r.Header)
+		}
+	}
+}
+
 func TestTheSDKIsToldOfTheSameCallerByAll(t *testing.T) {
 	i := newIssuer(t)
 	g := guardFor(t, i, nil)

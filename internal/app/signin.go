@@ -84,6 +84,8 @@ func guardConfig(s *config.Settings, public string) bearer.Config {
 		Name:        "fastmcp-auth",
 		Leeway:      s.Tokens.Leeway,
 		KeyInterval: s.Tokens.UnknownKeyInterval,
+
+		ConsumesHeader: true, // what stands before the guard has done with it
 	}
 	if guard.Leeway == 0 {
 		guard.Leeway = -1 // 0s is said, and means none
