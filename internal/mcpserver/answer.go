@@ -25,7 +25,8 @@ type answer struct {
 	silence   time.Duration // after which a stream gets a comment
 	patience  time.Duration // for one write
 
-	refused func(code int64) // told of each JSON-RPC error that goes out
+	request  *http.Request
+	onRefuse func(*http.Request, int64) // told of each JSON-RPC error that goes out; nil: nobody is
 
 	id     json.RawMessage // of the JSON-RPC request; nil until known
 	method string
@@ -46,15 +47,23 @@ type answer struct {
 	finished  bool
 }
 
-func (h *Handler) newAnswer(w http.ResponseWriter, requestID string) *answer {
+func (h *Handler) newAnswer(w http.ResponseWriter, r *http.Request, requestID string) *answer {
 	return &answer{
-		refused:        func(int64) {},
+		request:        r,
+		onRefuse:       h.onRefuse,
 		ResponseWriter: w,
 		control:        http.NewResponseController(w),
 		requestID:      requestID,
 		silence:        h.silence,
 		patience:       h.patience,
 		streams:        &h.streams,
+	}
+}
+
+// refused tells of a JSON-RPC error that goes out.
+func (a *answer) refused(code int64) {
+	if a.onRefuse != nil {
+		a.onRefuse(a.request, code)
 	}
 }
 

@@ -50,7 +50,7 @@ func TestAnswer(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			w := httptest.NewRecorder()
-			a := (&Handler{silence: time.Hour, patience: time.Hour}).newAnswer(w, "r")
+			a := (&Handler{silence: time.Hour, patience: time.Hour}).newAnswer(w, nil, "r")
 			a.id, a.method = []byte("7"), "tools/list"
 			row.write(a)
 			a.finish()

@@ -163,7 +163,7 @@ func (h *Handler) answerFast(a *answer, r *http.Request, m *message) bool {
 
 // callFast answers a plain call of the modern era.
 func (h *Handler) callFast(a *answer, r *http.Request, m *message) {
-	call := h.admit(a, r, m, true)
+	call := h.admit(a, r, m, nil)
 	if call == nil {
 		return
 	}
@@ -172,9 +172,14 @@ func (h *Handler) callFast(a *answer, r *http.Request, m *message) {
 	h.answerCall(a, r, m, result, err, true)
 }
 
-// admit lets a plain call in. Where it is not let in, it answers and returns nil.
-func (h *Handler) admit(a *answer, r *http.Request, m *message, isModern bool) *toolbox.Admitted {
-	call, err := h.box.Admit(r.Context(), &toolbox.Call{Name: m.name, Arguments: m.arguments, RequestID: a.requestID})
+// admit lets a plain call in. Where it is not let in, it answers and returns nil. e is what a call in a session has, and
+// nil in the modern era.
+func (h *Handler) admit(a *answer, r *http.Request, m *message, e *early) *toolbox.Admitted {
+	c, isModern := &toolbox.Call{Name: m.name, Arguments: m.arguments, RequestID: a.requestID}, e == nil
+	if e != nil {
+		c.Begun = e.begun
+	}
+	call, err := h.box.Admit(r.Context(), c)
 	switch {
 	case err == nil:
 		return call
@@ -265,9 +270,25 @@ func appendContent(b []byte, c mcp.Content) ([]byte, error) {
 		raw, err := json.Marshal(c)
 		return append(b, raw...), err
 	}
-	raw, err := json.Marshal(text.Text)
-	b = append(b, `{"type":"text","text":`...)
-	return append(append(b, raw...), '}'), err
+	b, err := appendText(append(b, `{"type":"text","text":`...), text.Text)
+	return append(b, '}'), err
+}
+
+// appendText appends a string as package json writes it. Most have nothing to escape but quotation marks.
+func appendText(b []byte, text string) ([]byte, error) {
+	start, from := len(b), 0
+	b = append(b, '"')
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '"' || c == '\\':
+			b = append(append(b, text[from:i]...), '\\')
+			from = i
+		case c < ' ' || c > '~' || c == '<' || c == '>' || c == '&':
+			raw, err := json.Marshal(text)
+			return append(b[:start], raw...), err
+		}
+	}
+	return append(append(b, text[from:]...), '"'), nil
 }
 
 // metaOf is the _meta of a result, or nil.

@@ -39,25 +39,27 @@ func (h *Handler) answerFastIn(a *answer, r *http.Request, m *message, rq *reque
 
 // callIn calls a tool within a session and answers, or lets the SDK answer, if it takes longer.
 func (h *Handler) callIn(a *answer, r *http.Request, m *message, rq *request, body []byte) {
-	call := h.admit(a, r, m, false)
+	e := &early{sessionContext: sessionContext{rq.session.ctx, r.Context()}}
+	call := h.admit(a, r, m, e)
 	if call == nil {
 		return
 	}
-	ctx, cancel := context.WithCancelCause(sessionContext{rq.session.ctx, r.Context()})
-	defer cancel(nil)
-	rq.session.mayStop(rq.call, cancel)
-	rq.early = &early{cancel: cancel, done: make(chan struct{})}
-	panicked := make(chan any, 1)
+	rq.early = e
+	rq.session.mayStop(rq.call, e)
+	e.passed.Add(1)
 	handOver := time.AfterFunc(soon, func() {
-		defer func() { panicked <- recover() }()
+		defer e.passed.Done()
+		defer func() { e.panicked = recover() }()
 		h.pass(a, r, h.legacy, body, rq)
 	})
-	result, err := call.Call(ctx)
-	rq.early.end(told(result, err, a.requestID))
+	result, err := call.Call(e)
+	e.end(told(result, err, a.requestID))
 	if handOver.Stop() {
-		h.answerCall(a, r, m, rq.early.result, rq.early.err, false)
-	} else if v := <-panicked; v != nil {
-		panic(v)
+		h.answerCall(a, r, m, e.result, e.err, false)
+		return
+	}
+	if e.passed.Wait(); e.panicked != nil {
+		panic(e.panicked)
 	}
 }
 
@@ -69,37 +71,81 @@ type sessionContext struct {
 }
 
 // Value finds what the request holds. What package context asks for on its own behalf it finds in the session's.
-func (c sessionContext) Value(key any) any {
+func (c *sessionContext) Value(key any) any {
 	if v := c.Context.Value(key); v != nil {
 		return v
 	}
 	return c.request.Value(key)
 }
 
-// early is a call that begins before it is known who answers it.
+// early is a call that begins before it is known who answers it. It is the context of the call, up to where the toolbox
+// adds to it.
 type early struct {
-	cancel context.CancelCauseFunc
-	done   chan struct{} // closed when result or err is there
-	result *mcp.CallToolResult
-	err    error
+	sessionContext
+
+	passed   sync.WaitGroup // of the SDK's answer, if it becomes the SDK's
+	panicked any            // in it
+
+	mu      sync.Mutex
+	cancel  context.CancelCauseFunc // nil until the tool begins
+	stopped error                   // why it is to end at once when it begins; nil where it is not
+	done    chan struct{}           // closed when result or err is there; nil until somebody waits
+	ended   bool                    // result or err is there
+	result  *mcp.CallToolResult
+	err     error
+}
+
+// begun learns how to end the call.
+func (e *early) begun(cancel context.CancelCauseFunc) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.cancel = cancel; e.stopped != nil {
+		cancel(e.stopped)
+	}
+}
+
+// stop ends the call, now or when it begins.
+func (e *early) stop(cause error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.stopped = cause; e.cancel != nil {
+		e.cancel(cause)
+	}
 }
 
 func (e *early) end(result *mcp.CallToolResult, err error) {
-	e.result, e.err = result, err
-	close(e.done)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.ended, e.result, e.err = true, result, err
+	if e.done != nil {
+		close(e.done)
+	}
 }
 
 // wait returns what came of the call, which ends with ctx.
 func (e *early) wait(ctx context.Context) (*mcp.CallToolResult, error) {
-	defer context.AfterFunc(ctx, func() { e.cancel(context.Cause(ctx)) })()
-	<-e.done
+	defer context.AfterFunc(ctx, func() { e.stop(context.Cause(ctx)) })()
+	<-e.over()
 	return e.result, e.err
+}
+
+// over is closed when result or err is there.
+func (e *early) over() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.done == nil {
+		e.done = make(chan struct{})
+		if e.ended {
+			close(e.done)
+		}
+	}
+	return e.done
 }
 
 // calls are the requests of a session that want an answer and have none. The SDK knows only those that reach it.
 type calls struct {
 	mu   sync.Mutex
-	byID map[string]context.CancelCauseFunc // nil where the SDK stops it
+	byID map[string]*early // nil where the SDK stops it
 }
 
 // idKey is the same for all spellings of an id.
@@ -119,7 +165,7 @@ func (s *session) enter(id string) bool {
 		return false
 	}
 	if s.calls.byID == nil {
-		s.calls.byID = map[string]context.CancelCauseFunc{}
+		s.calls.byID = map[string]*early{}
 	}
 	s.calls.byID[id] = nil
 	return true
@@ -132,21 +178,21 @@ func (s *session) leave(id string) {
 	delete(s.calls.byID, id)
 }
 
-// mayStop lets stop cancel the request that has the id.
-func (s *session) mayStop(id string, cancel context.CancelCauseFunc) {
+// mayStop lets stop end the call that has the id.
+func (s *session) mayStop(id string, e *early) {
 	s.calls.mu.Lock()
 	defer s.calls.mu.Unlock()
 	if _, taken := s.calls.byID[id]; taken {
-		s.calls.byID[id] = cancel
+		s.calls.byID[id] = e
 	}
 }
 
-// stop cancels the request that has the id, if it does not run in the SDK.
+// stop ends the call that has the id, if it does not run in the SDK.
 func (s *session) stop(id string) {
 	s.calls.mu.Lock()
-	cancel := s.calls.byID[id]
+	e := s.calls.byID[id]
 	s.calls.mu.Unlock()
-	if cancel != nil {
-		cancel(errStopped)
+	if e != nil {
+		e.stop(errStopped)
 	}
 }

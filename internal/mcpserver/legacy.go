@@ -48,12 +48,12 @@ func (h *Handler) older(a *answer, r *http.Request, m *message, version string, 
 		h.initialize(a, r, body)
 		return
 	}
-	s, end := h.sessions.use(r.Context(), id, 1)
+	s := h.sessions.use(r.Context(), id, 1)
 	if s == nil {
 		a.refuse(http.StatusNotFound, sessionNotFound())
 		return
 	}
-	defer end()
+	defer h.sessions.leave(s, 1)
 	switch {
 	case m.method == "initialize":
 		a.refuse(http.StatusBadRequest, invalidRequest("the session has begun; initialize comes once, without the header %s", sessionHeader))
@@ -109,11 +109,11 @@ func (h *Handler) initialize(a *answer, r *http.Request, body []byte) {
 
 // get opens the stream of a session, or takes up one that broke.
 func (h *Handler) get(a *answer, r *http.Request) {
-	s, end := h.sessionOf(a, r)
+	s := h.sessionOf(a, r)
 	if s == nil {
 		return
 	}
-	defer end()
+	defer h.sessions.leave(s, 0)
 	if fault := accepts(r, "text/event-stream"); fault != nil {
 		a.refuse(http.StatusNotAcceptable, fault)
 		return
@@ -128,48 +128,47 @@ func (h *Handler) get(a *answer, r *http.Request) {
 
 // delete ends a session and cancels what runs in it.
 func (h *Handler) delete(a *answer, r *http.Request) {
-	s, end := h.sessionOf(a, r)
+	s := h.sessionOf(a, r)
 	if s == nil {
 		return
 	}
-	end()
+	h.sessions.leave(s, 0)
 	h.sessions.end(s)
 	a.WriteHeader(http.StatusNoContent)
 }
 
-// sessionOf returns the session a GET or DELETE names. Without one it answers itself and returns nil.
-func (h *Handler) sessionOf(a *answer, r *http.Request) (*session, func()) {
+// sessionOf returns the session a GET or DELETE names, which must be left. Without one it answers itself and returns nil.
+func (h *Handler) sessionOf(a *answer, r *http.Request) *session {
 	version, fault := one(r.Header, versionHeader)
 	if fault != nil {
 		a.refuse(http.StatusBadRequest, fault)
-		return nil, nil
+		return nil
 	}
 	if version >= firstModern {
 		a.Header().Set("Allow", "POST")
 		a.refuse(http.StatusMethodNotAllowed, invalidRequest("%s is not served in version %s; use POST", r.Method, clip(version)))
-		return nil, nil
+		return nil
 	}
 	if version != "" && !slices.Contains(spoken, version) {
 		a.refuse(http.StatusBadRequest, unsupportedVersion(version))
-		return nil, nil
+		return nil
 	}
 	id, fault := one(r.Header, sessionHeader)
 	if fault != nil {
 		a.refuse(http.StatusBadRequest, fault)
-		return nil, nil
+		return nil
 	}
 	if id == "" {
 		// Without a session there is nothing to stream or end, and POST is all there is.
 		a.Header().Set("Allow", "POST")
 		a.refuse(http.StatusMethodNotAllowed, invalidRequest("%s needs the header %s of a session; use POST to call", r.Method, sessionHeader))
-		return nil, nil
+		return nil
 	}
-	s, end := h.sessions.use(r.Context(), id, 0)
+	s := h.sessions.use(r.Context(), id, 0)
 	if s == nil {
 		a.refuse(http.StatusNotFound, sessionNotFound())
-		return nil, nil
 	}
-	return s, end
+	return s
 }
 
 // sessionNotFound is the one answer to a session that never was, that ended, and that is another's.

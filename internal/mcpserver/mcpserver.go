@@ -35,6 +35,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -213,10 +214,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		requestID = rand.Text()
 		w.Header().Set(requestIDHeader, requestID)
 	}
-	a := h.newAnswer(w, requestID)
-	if h.onRefuse != nil {
-		a.refused = func(code int64) { h.onRefuse(r, code) }
-	}
+	a := h.newAnswer(w, r, requestID)
 	defer a.finish()
 
 	switch r.Method {
@@ -299,6 +297,9 @@ var errTooManyBodies = errors.New("you are sending too many large messages at on
 
 // read reads the body, bounded. What a client says of its length is believed as far as it costs little.
 func (h *Handler) read(a *answer, r *http.Request) ([]byte, error) {
+	if n := r.ContentLength; n >= 0 && n <= min(cheapBody, h.maxBody) {
+		return exactly(r.Body, int(n))
+	}
 	if r.ContentLength < 0 || r.ContentLength > cheapBody {
 		key := identity.KeyFrom(r.Context())
 		if !h.bodies.Enter(key) {
@@ -310,6 +311,23 @@ func (h *Handler) read(a *answer, r *http.Request) ([]byte, error) {
 	body.Grow(int(min(max(r.ContentLength, 0), cheapBody)) + bytes.MinRead)
 	_, err := body.ReadFrom(http.MaxBytesReader(a.ResponseWriter, r.Body, h.maxBody))
 	return body.Bytes(), err
+}
+
+var errTooLong = errors.New("the body is longer than was said")
+
+// exactly reads n bytes, after which the body must end.
+func exactly(from io.Reader, n int) ([]byte, error) {
+	body := make([]byte, n+1)
+	got, err := io.ReadFull(from, body)
+	switch {
+	case got > n:
+		return nil, errTooLong
+	case got == n && (err == io.EOF || err == io.ErrUnexpectedEOF): // the last of them was not there to read
+		return body[:n], nil
+	case err == io.EOF:
+		return nil, io.ErrUnexpectedEOF
+	}
+	return nil, err
 }
 
 // Close refuses new messages, waits until those being answered have been, and then ends all sessions and with them

@@ -240,6 +240,9 @@ func (h *Handler) call(ctx context.Context, call *toolbox.Call) (*mcp.CallToolRe
 
 // told is what came of a call, as it is told to clients.
 func told(result *mcp.CallToolResult, err error, requestID string) (*mcp.CallToolResult, error) {
+	if err == nil && !result.IsError {
+		return result, nil
+	}
 	if wrong := (*toolbox.ArgumentsError)(nil); errors.As(err, &wrong) {
 		// A model that sees what was wrong can call again, so this is a result. MCP 2025-11-25, tools, error handling.
 		result, err = &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: wrong.Error()}}}, nil

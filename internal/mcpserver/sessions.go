@@ -41,7 +41,7 @@ type session struct {
 	posts  int                // those of them that carry a message
 	quiet  chan struct{}      // closed when posts is 0 and the session has ended
 	since  time.Time          // when it was last used
-	timer  *time.Timer
+	timer  *time.Timer        // looks, at the latest when it has been idle for long enough, whether it has; nil: nothing does
 	ended  bool
 
 	calls calls
@@ -146,27 +146,26 @@ func clientOf(id *identity.Identity) string {
 	return id.ClientID
 }
 
-// use returns the session of this id if the user in ctx began it with the program they use now, with a function to call once
-// when the request has ended; posts is 1 for a request with a message and 0 for a stream. For any other id it returns nil.
-func (t *sessions) use(ctx context.Context, id string, posts int) (*session, func()) {
+// use returns the session of this id if the user in ctx began it with the program they use now; leave is to be called once
+// when the request has ended. posts is 1 for a request with a message and 0 for a stream. For any other id it returns nil.
+func (t *sessions) use(ctx context.Context, id string, posts int) *session {
 	key, client := identity.KeyFrom(ctx), clientOf(identity.FromContext(ctx))
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.byID[id]
 	if s == nil || s.key != key || s.client != client {
-		return nil, nil
+		return nil
 	}
 	s.active++
 	s.posts += posts
-	if s.timer != nil {
-		s.timer.Stop()
-		s.timer = nil
-	}
-	return s, func() {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.release(s, posts)
-	}
+	return s
+}
+
+// leave ends the request in s that use began.
+func (t *sessions) leave(s *session, posts int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.release(s, posts)
 }
 
 // release ends one request in s. It is called with mu held.
@@ -183,13 +182,24 @@ func (t *sessions) release(s *session, posts int) {
 		return
 	}
 	s.since = time.Now()
-	s.timer = time.AfterFunc(t.timeout, func() { t.endIdle(s) })
+	if s.timer == nil {
+		s.timer = time.AfterFunc(t.timeout, func() { t.endIdle(s) })
+	}
 }
 
-// endIdle ends s if nobody used it in the meantime.
+// endIdle ends s if nobody has used it for long enough. If somebody has, it comes again when that may be so; a timer that
+// is left standing costs a session in use less than one for each request.
 func (t *sessions) endIdle(s *session) {
 	t.mu.Lock()
-	if s.active > 0 || s.ended || time.Since(s.since) < t.timeout {
+	idle := time.Since(s.since)
+	if s.active > 0 || s.ended || idle < t.timeout {
+		switch {
+		case s.ended:
+		case s.active > 0:
+			s.timer = nil // release makes one
+		default:
+			s.timer.Reset(t.timeout - idle)
+		}
 		t.mu.Unlock()
 		return
 	}

@@ -197,6 +197,10 @@ func TestRS18Sessions(t *testing.T) {
 			}
 			close(running.release)
 			s.close()
+			time.Sleep(31 * time.Minute)
+			for _, id := range []string{streaming, calling} {
+				f.send(t, ping(id, "ada")).refused(t, 404, -32600, "there is no such session")
+			}
 		})
 	})
 	t.Run("RS-18 DELETE ends a session, its calls and its streams", func(t *testing.T) {

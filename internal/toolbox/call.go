@@ -28,6 +28,9 @@ type Call struct {
 	RequestID string
 	// Client is what a tool that converses may use of the client; nil means that the face has nothing to offer.
 	Client *Client
+	// Begun is told how to end the call before its time, just before the tool begins; nil means that nobody wants to. What
+	// it is told does nothing once the call has ended.
+	Begun func(end context.CancelCauseFunc)
 }
 
 // Call calls a tool for the caller in ctx. It returns a result, which may say by IsError what the caller did wrong, or
@@ -94,11 +97,14 @@ func (a *Admitted) Call(ctx context.Context) (*mcp.CallToolResult, error) {
 // call does what was decided, and says how much came of it.
 func (b *Box) call(ctx context.Context, t *tool, requestID string, arguments json.RawMessage, c *Call) (*mcp.CallToolResult, int64, error) {
 	name := t.Definition.Name
-	run, end, err := b.running.begin(ctx, Running{ID: requestID, Tool: name, Since: b.now()})
+	run, err := b.running.begin(ctx, Running{ID: requestID, Tool: name, Since: b.now()})
 	if err != nil {
 		return nil, 0, err
 	}
-	defer end()
+	defer b.running.end(run)
+	if c.Begun != nil {
+		c.Begun(run.cancel)
+	}
 	if problems := t.input.problems(arguments); len(problems) > 0 {
 		return nil, 0, &ArgumentsError{Tool: name, Problems: problems}
 	}
@@ -152,11 +158,11 @@ func (b *Box) Read(ctx context.Context, uri, requestID string) ([]*mcp.ResourceC
 
 func (b *Box) read(ctx context.Context, r *resource, requestID string) ([]*mcp.ResourceContents, int64, error) {
 	uri := r.Definition.URI
-	run, end, err := b.running.begin(ctx, Running{ID: requestID, Tool: uri, Since: b.now()})
+	run, err := b.running.begin(ctx, Running{ID: requestID, Tool: uri, Since: b.now()})
 	if err != nil {
 		return nil, 0, err
 	}
-	defer end()
+	defer b.running.end(run)
 	var contents []*mcp.ResourceContents
 	err = guarded(func() (err error) {
 		contents, err = r.Read(run)

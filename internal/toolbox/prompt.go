@@ -179,11 +179,11 @@ func (p *Prompt) lacks(arguments map[string]string) error {
 
 // work runs f as a call: counted, timed, guarded, and with a result that is not too large.
 func (b *Box) work(ctx context.Context, operation, requestID string, f func(run context.Context) (int64, error)) (int64, error) {
-	run, end, err := b.running.begin(ctx, Running{ID: requestID, Tool: operation, Since: b.now()})
+	run, err := b.running.begin(ctx, Running{ID: requestID, Tool: operation, Since: b.now()})
 	if err != nil {
 		return 0, err
 	}
-	defer end()
+	defer b.running.end(run)
 	var size int64
 	err = guarded(func() (err error) {
 		size, err = f(run)

@@ -30,11 +30,14 @@ type running struct {
 	ended     chan struct{} // closed when the last call ends while draining
 }
 
+// runningCall is a call that runs, and the context it runs in: one context that ends for every reason a call ends for.
 type runningCall struct {
+	context.Context
 	Running
-	caller string
-	cancel context.CancelCauseFunc
-	timer  *time.Timer // ends the call; nil where nothing does
+	caller   string
+	cancel   context.CancelCauseFunc
+	deadline time.Time   // zero where nothing ends the call but its caller
+	timer    *time.Timer // ends the call; nil where nothing does
 }
 
 func (r *running) init(max, maxPerCaller int, timeout time.Duration) {
@@ -44,9 +47,9 @@ func (r *running) init(max, maxPerCaller int, timeout time.Duration) {
 	r.ended = make(chan struct{})
 }
 
-// begin makes room for a call, or says why there is none. The context it returns ends with ctx and with the drain; end
-// must be called.
-func (r *running) begin(ctx context.Context, what Running) (_ context.Context, end func(), err error) {
+// begin makes room for a call, or says why there is none. The call is the context to run in, which ends with ctx and with
+// the drain; end must be called.
+func (r *running) begin(ctx context.Context, what Running) (*runningCall, error) {
 	id := identity.FromContext(ctx)
 	what.Who = "nobody"
 	if id != nil {
@@ -58,37 +61,34 @@ func (r *running) begin(ctx context.Context, what Running) (_ context.Context, e
 	defer r.mu.Unlock()
 	switch {
 	case r.draining:
-		return nil, nil, ErrDraining
+		return nil, ErrDraining
 	case len(r.calls) >= r.max, id != nil && r.perCaller[call.caller] >= r.maxPerCaller:
-		return nil, nil, ErrBusy
+		return nil, ErrBusy
 	}
-	ctx, call.cancel = context.WithCancelCause(ctx)
+	call.Context, call.cancel = context.WithCancelCause(ctx)
 	if r.timeout > 0 {
-		ctx = limited{ctx, time.Now().Add(r.timeout)}
-		call.timer = time.AfterFunc(r.timeout, func() { call.cancel(ErrTimeout) })
+		call.deadline = time.Now().Add(r.timeout)
+		call.timer = time.AfterFunc(r.timeout, call.expire)
 	}
 	r.calls[call] = struct{}{}
 	r.perCaller[call.caller]++
-	return ctx, func() { r.end(call) }, nil
+	return call, nil
 }
 
-// limited is the context of a call that may not take for ever: one context that ends for every reason a call ends for.
-type limited struct {
-	context.Context
-	deadline time.Time
-}
+func (c *runningCall) expire() { c.cancel(ErrTimeout) }
 
 // Deadline returns when the call ends, at the latest.
-func (l limited) Deadline() (time.Time, bool) {
-	if sooner, ok := l.Context.Deadline(); ok && sooner.Before(l.deadline) {
-		return sooner, true
+func (c *runningCall) Deadline() (time.Time, bool) {
+	sooner, ok := c.Context.Deadline()
+	if c.deadline.IsZero() || ok && sooner.Before(c.deadline) {
+		return sooner, ok
 	}
-	return l.deadline, true
+	return c.deadline, true
 }
 
 // Err tells a call that took too long from one that was cancelled.
-func (l limited) Err() error {
-	if err := l.Context.Err(); err == nil || context.Cause(l.Context) != ErrTimeout {
+func (c *runningCall) Err() error {
+	if err := c.Context.Err(); err == nil || context.Cause(c.Context) != ErrTimeout {
 		return err
 	}
 	return context.DeadlineExceeded
