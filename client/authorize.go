@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -19,10 +18,10 @@ import (
 
 const (
 	signInTimeout = 30 * time.Second // for one request to an authorization server
-	maxResponse   = 32 << 20         // bytes of an answer that is not a stream
 	maxAttempts   = 6                // at one request, whatever the server asks for
 	maxStepUps    = 3                // for one operation, as long as a session lasts (C-20)
 	maxOperations = 1000             // whose step-ups are counted
+	maxNonce      = 4 << 10          // bytes of a server's nonce, which may be a sealed document
 )
 
 // authorizer is the round tripper between the protocol layer and the network. It adds the token, turns a 401 into a
@@ -91,6 +90,10 @@ func (a *authorizer) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, &refusal{&RedirectError{From: a.server, To: req.URL.String()}}
 	}
+	if err := a.tooSlow(); err != nil {
+		closeBody(req)
+		return nil, err
+	}
 	m := messageOf(req)
 	asked := map[bool]bool{} // what this request has led to: a sign-in, a step-up
 	for range maxAttempts {
@@ -103,7 +106,7 @@ func (a *authorizer) RoundTrip(req *http.Request) (*http.Response, error) {
 			closeBody(req)
 			return nil, &refusal{fmt.Errorf("client: get a token for %s: %w", a.server, err)}
 		}
-		resp, err := a.sendProven(req, t)
+		resp, err := a.sendProven(&m, req, t)
 		if err != nil {
 			return nil, err
 		}
@@ -125,9 +128,9 @@ func (a *authorizer) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // sendProven sends req, and once more where the server wants its nonce in the proof of possession (RFC 9449, section 9).
-func (a *authorizer) sendProven(req *http.Request, t credential) (*http.Response, error) {
+func (a *authorizer) sendProven(m *message, req *http.Request, t credential) (*http.Response, error) {
 	nonce := a.lastNonce()
-	resp, err := a.send(req, t, nonce)
+	resp, err := a.sendFor(m, req, t, nonce)
 	if err != nil || resp.StatusCode != http.StatusUnauthorized || !t.bound() || a.lastNonce() == nonce {
 		return resp, err
 	}
@@ -135,7 +138,7 @@ func (a *authorizer) sendProven(req *http.Request, t credential) (*http.Response
 		return resp, nil
 	}
 	discard(resp)
-	return a.send(req, t, a.lastNonce())
+	return a.sendFor(m, req, t, a.lastNonce())
 }
 
 const codeUseNonce = "use_dpop_nonce" // RFC 9449, section 9
@@ -173,14 +176,14 @@ func (a *authorizer) send(req *http.Request, t credential, nonce string) (*http.
 	if err != nil {
 		return nil, err
 	}
-	if n := resp.Header.Get("DPoP-Nonce"); n != "" && len(n) <= maxQuoted {
+	if n := resp.Header.Get("DPoP-Nonce"); n != "" && len(n) <= maxNonce {
 		a.mu.Lock()
 		a.nonce = n
 		a.mu.Unlock()
 	}
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if media == "text/event-stream" {
-		resp.Body = &reportReader{ReadCloser: resp.Body, hear: a.report} // the SDK bounds each event
+		resp.Body = &reportReader{ReadCloser: resp.Body, hear: a.report} // MaxEventSize bounds each event
 	} else {
 		resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxResponse + 1}
 	}
@@ -351,30 +354,6 @@ func closeBody(req *http.Request) {
 	if req.Body != nil {
 		req.Body.Close()
 	}
-}
-
-// discard reads a little of a body that nobody wants, so that the connection can serve again.
-func discard(resp *http.Response) {
-	io.CopyN(io.Discard, resp.Body, 64<<10)
-	resp.Body.Close()
-}
-
-// boundedBody ends an endless answer with an error.
-type boundedBody struct {
-	io.ReadCloser
-	left int64
-}
-
-func (b *boundedBody) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, errors.New("client: the answer is too large")
-	}
-	if int64(len(p)) > b.left {
-		p = p[:b.left]
-	}
-	n, err := b.ReadCloser.Read(p)
-	b.left -= int64(n)
-	return n, err
 }
 
 // challengeOf returns what resp asks of a bearer of tokens, or nil: the challenge for bound tokens before the one for

@@ -49,7 +49,7 @@ func TestABoundTokenGoesWithAProofOfThisRequestAndTheServersNonce(t *testing.T) 
 	}
 	for round, want := range []int{2, 3, 5} { // the nonce is remembered, until another is asked for
 		if round == 2 {
-			g.nonce = "n2"
+			g.nonce = strings.Repeat("n", maxNonce) // a nonce may be a sealed document
 		}
 		resp, err := a.RoundTrip(request("POST", "https://h.example/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/call"}`))
 		if err != nil || resp.StatusCode != 200 || len(g.heard) != want {

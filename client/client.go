@@ -13,6 +13,7 @@
 //	sign in                   what a way of signing in is told         signin.go
 //	discover                  RFC 9728, then RFC 8414 or OIDC          discover.go
 //	fetch                     strangers' documents, bounded            fetch.go
+//	answers                   bounded, in size and in time             answer.go
 //	refusals                  what callers branch on                   errors.go
 //	requests by hand          the same authorization for other clients transport.go
 package client
@@ -63,6 +64,7 @@ func Connect(ctx context.Context, server string, o Options) (*Session, error) {
 		Endpoint:             a.server,
 		HTTPClient:           &http.Client{Transport: a, CheckRedirect: refuseRedirect},
 		DisableStandaloneSSE: !o.listens(),
+		MaxEventSize:         maxResponse,
 	}
 	defer a.connected()
 	s.session, err = c.Connect(ctx, transport, &mcp.ClientSessionOptions{ProtocolVersion: o.ProtocolVersion})

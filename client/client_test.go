@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -407,5 +409,62 @@ func TestASignInIsToldWhatWasRefused(t *testing.T) {
 	}
 	if s.TokenSource() == old {
 		t.Error("the session keeps the refused source")
+	}
+}
+
+// TestAttack60AnAnswerWithoutEnd shows that neither an event nor a list may go on until the memory is full.
+func TestAttack60AnAnswerWithoutEnd(t *testing.T) {
+	piece := strings.Repeat(" ", 1<<20)
+	page := func(w http.ResponseWriter, id json.RawMessage, cursor string, size int) {
+		w.Header().Set("Content-Type", "application/json")
+		for range size {
+			io.WriteString(w, piece)
+		}
+		fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"resultType":"complete","nextCursor":%q,"tools":[]}}`, id, cursor)
+	}
+	for _, row := range []struct {
+		name   string
+		answer func(w http.ResponseWriter, id json.RawMessage, n int)
+		want   string
+	}{
+		{"an event", func(w http.ResponseWriter, _ json.RawMessage, _ int) {
+			w.Header().Set("Content-Type", "text/event-stream")
+			io.WriteString(w, "data: ")
+			for _, err := io.WriteString(w, piece); err == nil; {
+				_, err = io.WriteString(w, piece)
+			}
+		}, "event exceeded"},
+		{"a list of small pages", func(w http.ResponseWriter, id json.RawMessage, n int) { page(w, id, fmt.Sprint(n), 0) }, "more than 10000 on 1000 pages"},
+		{"a list of large pages", func(w http.ResponseWriter, id json.RawMessage, n int) { page(w, id, fmt.Sprint(n), 20) }, "the list is too large"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var pages atomic.Int64
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				var m struct {
+					ID     json.RawMessage
+					Method string
+				}
+				json.NewDecoder(r.Body).Decode(&m)
+				switch m.Method {
+				case "server/discover":
+					w.Header().Set("Content-Type", "application/json")
+					fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{"tools":{}}}}`, m.ID)
+				case "tools/list":
+					row.answer(w, m.ID, int(pages.Add(1)))
+				}
+			}))
+			defer s.Close()
+			session, err := client.Connect(t.Context(), s.URL, client.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer session.Close()
+			if _, err := session.Tools(t.Context()); err == nil || !strings.Contains(err.Error(), row.want) {
+				t.Errorf("after %d pages: %v", pages.Load(), err)
+			}
+			if n := pages.Load(); strings.Contains(row.name, "large") && n != 4 {
+				t.Errorf("%d pages of 20 MiB were read", n)
+			}
+		})
 	}
 }

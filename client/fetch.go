@@ -38,6 +38,7 @@ func fetch(ctx context.Context, hc *http.Client, rawURL string, doc any) error {
 	if err != nil {
 		return err
 	}
+	resp.Body = &answerBody{ReadCloser: resp.Body, ctx: ctx, cancel: cancel}
 	defer discard(resp)
 	switch {
 	case resp.StatusCode >= 400 && resp.StatusCode < 500:

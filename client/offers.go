@@ -17,7 +17,7 @@ const (
 
 // Tools lists what the caller may call, from all pages.
 func (s *Session) Tools(ctx context.Context) ([]*mcp.Tool, error) {
-	tools, err := collect(func(cursor string) ([]*mcp.Tool, string, error) {
+	tools, err := collect(ctx, func(ctx context.Context, cursor string) ([]*mcp.Tool, string, error) {
 		page, err := s.session.ListTools(ctx, &mcp.ListToolsParams{Cursor: cursor})
 		if err != nil {
 			return nil, "", err
@@ -29,7 +29,7 @@ func (s *Session) Tools(ctx context.Context) ([]*mcp.Tool, error) {
 
 // Resources lists what the caller may read, from all pages.
 func (s *Session) Resources(ctx context.Context) ([]*mcp.Resource, error) {
-	resources, err := collect(func(cursor string) ([]*mcp.Resource, string, error) {
+	resources, err := collect(ctx, func(ctx context.Context, cursor string) ([]*mcp.Resource, string, error) {
 		page, err := s.session.ListResources(ctx, &mcp.ListResourcesParams{Cursor: cursor})
 		if err != nil {
 			return nil, "", err
@@ -47,7 +47,7 @@ func (s *Session) Read(ctx context.Context, uri string) (*mcp.ReadResourceResult
 
 // Templates lists the kinds of resources whose URIs the caller may fill in, from all pages.
 func (s *Session) Templates(ctx context.Context) ([]*mcp.ResourceTemplate, error) {
-	templates, err := collect(func(cursor string) ([]*mcp.ResourceTemplate, string, error) {
+	templates, err := collect(ctx, func(ctx context.Context, cursor string) ([]*mcp.ResourceTemplate, string, error) {
 		page, err := s.session.ListResourceTemplates(ctx, &mcp.ListResourceTemplatesParams{Cursor: cursor})
 		if err != nil {
 			return nil, "", err
@@ -59,7 +59,7 @@ func (s *Session) Templates(ctx context.Context) ([]*mcp.ResourceTemplate, error
 
 // Prompts lists the prompts that the caller may get, from all pages.
 func (s *Session) Prompts(ctx context.Context) ([]*mcp.Prompt, error) {
-	prompts, err := collect(func(cursor string) ([]*mcp.Prompt, string, error) {
+	prompts, err := collect(ctx, func(ctx context.Context, cursor string) ([]*mcp.Prompt, string, error) {
 		page, err := s.session.ListPrompts(ctx, &mcp.ListPromptsParams{Cursor: cursor})
 		if err != nil {
 			return nil, "", err
@@ -103,11 +103,14 @@ func (s *Session) Ping(ctx context.Context) error {
 	return s.explain("ping", s.session.Ping(ctx, nil))
 }
 
-// collect joins the pages of a list.
-func collect[T any](page func(cursor string) ([]T, string, error)) ([]T, error) {
+// collect joins the pages of a list, which together are bounded, too.
+func collect[T any](ctx context.Context, page func(ctx context.Context, cursor string) ([]T, string, error)) ([]T, error) {
+	l := &listed{}
+	l.left.Store(maxListed)
+	ctx = context.WithValue(ctx, listedKey{}, l)
 	var all []T
 	for cursor, n := "", 0; ; n++ {
-		items, next, err := page(cursor)
+		items, next, err := page(ctx, cursor)
 		if err != nil {
 			return nil, err
 		}
