@@ -8,9 +8,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -47,6 +49,39 @@ func model(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Defer(server.Close)
 	ts.Setenv("OPENAI_BASE_URL", server.URL+"/v1")
 	ts.Setenv("OPENAI_MODEL", "scripted")
+	ts.Setenv("OPENAI_API_KEY", "hush-hush")
+}
+
+// played starts a server that answers as another one did when agent/openai recorded it, and sets the same.
+func played(ts *testscript.TestScript, _ bool, args []string) {
+	body, err := os.ReadFile(filepath.Join("..", "..", "agent", "openai", "testdata", "cassettes", args[0]+".json"))
+	ts.Check(err)
+	var cassette struct {
+		Model     string
+		Exchanges []struct {
+			Status int
+			Header map[string]string
+			Body   []string
+		}
+	}
+	ts.Check(json.Unmarshal(body, &cassette))
+	var next atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		i := int(next.Add(1)) - 1
+		if i >= len(cassette.Exchanges) {
+			w.WriteHeader(http.StatusTeapot)
+			return
+		}
+		e := cassette.Exchanges[i]
+		for name, value := range e.Header {
+			w.Header().Set(name, value)
+		}
+		w.WriteHeader(e.Status)
+		io.WriteString(w, strings.Join(e.Body, ""))
+	}))
+	ts.Defer(server.Close)
+	ts.Setenv("OPENAI_BASE_URL", server.URL+"/v1")
+	ts.Setenv("OPENAI_MODEL", cassette.Model)
 	ts.Setenv("OPENAI_API_KEY", "hush-hush")
 }
 

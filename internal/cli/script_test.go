@@ -55,6 +55,7 @@ func TestMain(m *testing.M) {
 //	provider, fault, mint, bycode, secretless    development providers inside the test, and their tokens: parties_test.go
 //	BROWSER=person PERSON=NAME    a browser in which this user of a development provider signs in: parties_test.go
 //	model FILE         a server of language models that answers as the file says: agent_test.go
+//	played NAME        the same as a recorded one of agent/openai
 //	azure FILE         the same as a deployment at Azure, for tokens of the world's provider alone
 //	elsewhere DIR      open the only conversation in DIR in another process than fastmcp-auth, the test's own: agent_test.go
 //	envfile NAME FROM  write the file NAME with what stands in FROM, its $variables filled in
@@ -66,7 +67,7 @@ func TestScripts(t *testing.T) {
 	cmds := worldCommands()
 	maps.Copy(cmds, programCommands())
 	maps.Copy(cmds, map[string]func(*testscript.TestScript, bool, []string){
-		"exits": exits, "start": start, "hangup": hangup, "terminate": terminate, "http": ask, "interrupted": interrupted, "envfile": envfile, "model": model, "azure": azure, "elsewhere": elsewhere,
+		"exits": exits, "start": start, "hangup": hangup, "terminate": terminate, "http": ask, "interrupted": interrupted, "envfile": envfile, "model": model, "azure": azure, "played": played, "elsewhere": elsewhere,
 		"broken": broken, "provider": provider, "fault": fault, "mint": mint, "bycode": bycode, "secretless": secretless,
 	})
 	t.Run("scripts", func(t *testing.T) { // ends when all have ended
