@@ -58,6 +58,8 @@ type Options struct {
 	Logger  *slog.Logger     // nil means silence
 	Now     func() time.Time // nil means time.Now
 	Stdout  io.Writer        // for audit.stdout; nil means that there is none
+
+	around func(http.Handler) http.Handler // of the development provider, for tests; nil means nothing
 }
 
 // Server is the protected server. It holds its address from [Listen] on, and answers while Run runs.

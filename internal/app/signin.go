@@ -60,6 +60,7 @@ func (s *Server) startProvider(ctx context.Context, guard *bearer.Config, o Opti
 		DeviceInterval: time.Second, // nobody else is waiting
 		Logger:         o.Logger,
 		Now:            o.Now,
+		Around:         o.around,
 	}
 	if s.provider, err = devidp.Start(ctx, s.settings.IDP.Addr, options); err != nil {
 		return fmt.Errorf("start the development provider: %w", err)

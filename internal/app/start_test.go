@@ -27,11 +27,17 @@ func open(t testing.TB, o Options, settings ...string) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, measured := t.(*testing.B); !measured {
+		o = overheard(o)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	server, err := Listen(ctx, s, o)
 	if err != nil {
 		cancel()
 		t.Fatal(err)
+	}
+	if o.around != nil {
+		server.http.Handler = suite.Overhear(server.http.Handler)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(ctx) }()
@@ -57,6 +63,7 @@ func open(t testing.TB, o Options, settings ...string) *house {
 func provider(t *testing.T, o devidp.Options) *devidp.Running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
+	o.Around = suite.Watch
 	p, err := devidp.Start(ctx, "127.0.0.1:0", o)
 	if err != nil {
 		cancel()
@@ -78,6 +85,7 @@ func (h *house) token(t *testing.T, p *devidp.Server, user string, scopes ...str
 	if err != nil {
 		t.Fatal(err)
 	}
+	suite.Learn("access_token", token)
 	return token
 }
 

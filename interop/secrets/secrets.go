@@ -4,7 +4,7 @@
 // text: as they are, escaped for a URL, or in base64, whatever stands before them. It takes no part in the program.
 //
 //	Known    what is known                  secrets.go
-//	Watch    what passes a provider         watch.go
+//	Watch    what passes a provider         watch.go, with Overhear for a server that is called
 //	Find     where it stands in a text      find.go
 //	Suite    all that a test binary says    suite.go
 package secrets

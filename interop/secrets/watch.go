@@ -31,6 +31,15 @@ func (k *Known) Watch(h http.Handler) http.Handler {
 	})
 }
 
+// Overhear is h, and learns the secrets in the headers of requests. It changes nothing of requests and answers, which may be
+// streams: h is a server that is called.
+func (k *Known) Overhear(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		k.learnRequest(r, nil)
+		h.ServeHTTP(w, r)
+	})
+}
+
 func (k *Known) learnRequest(r *http.Request, body []byte) {
 	k.learnForm(r.URL.Query())
 	if form, err := url.ParseQuery(string(body)); err == nil {
