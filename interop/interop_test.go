@@ -38,6 +38,8 @@ import (
 
 	// What the program is made of, so that a change of it makes go test forget what it knows of these tests.
 	_ "github.com/fastmcp-auth/fastmcp-auth/internal/cli"
+
+	"github.com/fastmcp-auth/fastmcp-auth/interop/secrets"
 )
 
 // patience bounds whatever talks to another process. Reaching it is a failure, never a measurement.
@@ -220,10 +222,12 @@ func (s *server) stop(t *testing.T, cmd *exec.Cmd, log *syncBuffer) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("the server ended with %v", err)
 	}
+	known := &secrets.Known{}
 	for _, secret := range s.secrets {
-		if strings.Contains(log.String(), secret) {
-			t.Errorf("the server's log shows %.12s…", secret)
-		}
+		known.Learn("secret", secret)
+	}
+	for _, f := range known.Find([]byte(log.String())) {
+		t.Errorf("the server's log shows %s", f)
 	}
 	if t.Failed() {
 		t.Logf("the server's log:\n%s", log)

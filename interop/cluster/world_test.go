@@ -20,6 +20,7 @@ import (
 
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
 	"github.com/fastmcp-auth/fastmcp-auth/interop/program"
+	"github.com/fastmcp-auth/fastmcp-auth/interop/secrets"
 
 	// What the program is made of, so that a change of it makes go test forget what it knows of these tests.
 	_ "github.com/fastmcp-auth/fastmcp-auth/internal/cli"
@@ -31,6 +32,7 @@ type world struct {
 	dir      string
 	program  string
 	provider *devidp.Running
+	secrets  *secrets.Known // of the provider
 	front    *httptest.Server
 	behind   atomic.Pointer[[]*httputil.ReverseProxy]
 	turn     atomic.Uint64
@@ -66,7 +68,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, dir: t.TempDir(), program: filepath.Join(dir, "fastmcp-auth")}
+	w := &world{t: t, dir: t.TempDir(), program: filepath.Join(dir, "fastmcp-auth"), secrets: &secrets.Known{}}
 	if _, err := os.Stat(w.program); err != nil {
 		program.Build(t, dir)
 	}
@@ -76,7 +78,7 @@ func newWorld(t *testing.T) *world {
 	}))
 	t.Cleanup(w.front.Close)
 	ctx, cancel := context.WithCancel(context.Background())
-	w.provider, err = devidp.Start(ctx, "127.0.0.1:0", devidp.Options{Resources: []string{w.front.URL + "/mcp"}, Scopes: []string{"execute"}})
+	w.provider, err = devidp.Start(ctx, "127.0.0.1:0", devidp.Options{Resources: []string{w.front.URL + "/mcp"}, Scopes: []string{"execute"}, Around: w.secrets.Watch})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,11 +97,13 @@ func (w *world) serve(settings ...string) *program.Process {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return program.Serve(w.t, w.program, dir, append([]string{
+	p := program.Serve(w.t, w.program, dir, append([]string{
 		"FASTMCP_AUTH_ADDR=127.0.0.1:0", "FASTMCP_AUTH_PUBLIC_URL=" + w.front.URL, "FASTMCP_AUTH_REVERSE_DURATION=3s",
 		"FASTMCP_AUTH_PROVIDER_KIND=dev", "FASTMCP_AUTH_PROVIDER_ISSUER=" + w.provider.Issuer(),
 		"FASTMCP_AUTH_CONSOLE_CLIENT_ID=" + devidp.ClientWeb, "FASTMCP_AUTH_CONSOLE_CLIENT_SECRET=" + devidp.WebSecret,
 	}, settings...)...)
+	p.Secrets = w.secrets
+	return p
 }
 
 // onRedis are the settings of a server on r.

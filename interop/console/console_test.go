@@ -149,7 +149,7 @@ func apart(t *testing.T, o devidp.Options, settings ...string) *world {
 	if w.provider, err = devidp.New(o); err != nil {
 		t.Fatal(err)
 	}
-	at := &http.Server{Handler: w.provider}
+	at := &http.Server{Handler: w.server.Secrets.Watch(w.provider)}
 	go at.Serve(listener)
 	t.Cleanup(func() { at.Close() })
 	return w

@@ -3,7 +3,6 @@
 package keycloak_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,6 +20,7 @@ import (
 	"github.com/fastmcp-auth/fastmcp-auth/bearer"
 	"github.com/fastmcp-auth/fastmcp-auth/identity"
 	"github.com/fastmcp-auth/fastmcp-auth/idp"
+	"github.com/fastmcp-auth/fastmcp-auth/interop/secrets"
 	"github.com/fastmcp-auth/fastmcp-auth/oauth"
 )
 
@@ -75,13 +75,14 @@ func (s *server) stop() error {
 	if err := s.process.stop(); err != nil {
 		return fmt.Errorf("the server ended with %w\n%s", err, tail(s.log.bytes()))
 	}
-	if s.secrets == nil {
-		return nil
-	}
-	for _, secret := range s.secrets() {
-		if bytes.Contains(s.log.bytes(), []byte(secret)) {
-			return fmt.Errorf("the server's log shows %.6s…", secret)
+	known := &secrets.Known{}
+	if s.secrets != nil {
+		for _, secret := range s.secrets() {
+			known.Learn("secret", secret)
 		}
+	}
+	if found := known.Find(s.log.bytes()); len(found) > 0 {
+		return fmt.Errorf("the server's log shows %v", found)
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
 // Package program runs the real program for tests that want processes: built once, on ports of the kernel's choice, ended
-// with the test.
+// with the test. What it has logged by then, at the level debug, holds no secret.
 package program
 
 import (
@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/fastmcp-auth/fastmcp-auth/interop/secrets"
 )
 
 // Ready is what a started server says of itself on its first line.
@@ -28,6 +30,9 @@ func (r Ready) Base() string { return strings.TrimSuffix(r.MCP, "/mcp") }
 // Process is a server that runs.
 type Process struct {
 	Ready Ready
+	// Secrets are what its log must not show: those among its settings. A test sets another that knows more, such as one
+	// that watches the provider.
+	Secrets *secrets.Known
 
 	t     *testing.T
 	cmd   *exec.Cmd
@@ -73,10 +78,15 @@ func Build(t *testing.T, dir string) string {
 // own below dir. It ends with the test, with exit code 0 unless it was killed.
 func Serve(t *testing.T, path, dir string, settings ...string) *Process {
 	t.Helper()
-	p := &Process{t: t, cmd: exec.Command(path, "serve")}
+	p := &Process{t: t, cmd: exec.Command(path, "serve"), Secrets: &secrets.Known{}}
+	for _, s := range settings {
+		if name, value, _ := strings.Cut(s, "="); strings.HasSuffix(name, "_SECRET") {
+			p.Secrets.Learn(name, value)
+		}
+	}
 	p.cmd.Dir = dir
 	mine := slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "FASTMCP_AUTH_") || strings.HasPrefix(s, "XDG_") })
-	p.cmd.Env = append(append(mine, "HOME="+dir), settings...)
+	p.cmd.Env = append(append(mine, "HOME="+dir, "FASTMCP_AUTH_LOG_LEVEL=debug"), settings...)
 	p.cmd.Stderr = &p.said
 	out, err := p.cmd.StdoutPipe()
 	if err == nil {
@@ -111,6 +121,14 @@ func (p *Process) Stop() {
 	if err := p.cmd.Wait(); err != nil {
 		p.t.Errorf("serve ended with %v\n%s", err, p.said.String())
 	}
+	p.search()
+}
+
+// search holds the log to showing no secret (RS-19).
+func (p *Process) search() {
+	for _, f := range p.Secrets.Find([]byte(p.said.String())) {
+		p.t.Errorf("the server's log shows %s", f)
+	}
 }
 
 // Kill ends the process at once, as kill -9 does.
@@ -118,4 +136,5 @@ func (p *Process) Kill() {
 	p.ended = true
 	p.cmd.Process.Kill()
 	p.cmd.Wait()
+	p.search()
 }
