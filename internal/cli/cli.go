@@ -28,7 +28,7 @@
 // What all that call a server have in common stands in session.go: settings and connection; signin.go and unattended.go: how
 // to sign in; stage.go: what is shown meanwhile.
 //
-// usage.go says how a command is called; errors.go is the one place where an error becomes a line on the terminal and an exit code.
+// usage.go says how a command is called, and misuse.go what is wrong with how it was; errors.go is the one place where an error becomes a line on the terminal and an exit code.
 package cli
 
 import (
@@ -66,7 +66,7 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.SetErr(errOut)
 	root.SetUsageFunc(usage)
 	root.SetHelpFunc(help)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err, cmd.CommandPath()} })
+	root.SetFlagErrorFunc(misread)
 	for _, of := range []struct {
 		group    string
 		commands []*cobra.Command
@@ -84,6 +84,8 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 		root.AddCommand(of.commands...)
 	}
 	root.AddCommand(manCommand(s))
+	root.SetHelpCommand(helpCommand())
+	strictCompletion(root)
 	ran, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		err = s.out.(*watched).err

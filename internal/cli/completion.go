@@ -17,6 +17,17 @@ import (
 // completionPatience is how long a person waits for a Tab.
 const completionPatience = 2 * time.Second
 
+// strictCompletion has cobra's completion command refuse a shell that it does not know; by itself it prints its help.
+func strictCompletion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" {
+			cmd.Args = usageArgs(cobra.NoArgs)
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+	}
+}
+
 // completing offers the names that a server knows to a shell: quickly, silently, and without asking anybody to sign in.
 func completing(offer func(context.Context, *caller, *client.Session, []string, string) []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {

@@ -14,7 +14,6 @@ import (
 	"unicode/utf16"
 
 	"github.com/charmbracelet/x/ansi"
-	"github.com/spf13/cobra"
 
 	"github.com/fastmcp-auth/fastmcp-auth/advice"
 	"github.com/fastmcp-auth/fastmcp-auth/client"
@@ -35,15 +34,6 @@ const (
 	exitLimit       = 7
 )
 
-// usageError is an error in what the person typed.
-type usageError struct {
-	err     error
-	command string // whose help says more; empty means the program's
-}
-
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
-
 // hintError carries the exit code and the next command to type.
 type hintError struct {
 	code int
@@ -53,16 +43,6 @@ type hintError struct {
 
 func (e *hintError) Error() string { return e.err.Error() }
 func (e *hintError) Unwrap() error { return e.err }
-
-// usageArgs marks the refusals of check as wrong usage.
-func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
-			return &usageError{err, cmd.CommandPath()}
-		}
-		return nil
-	}
-}
 
 // report prints err as the person at the terminal reads it: one error line for each fault, then the hint. An error quotes
 // strangers, such as the choices of a tool, so what would steer the terminal is left out here, whoever made the error.

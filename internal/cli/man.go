@@ -29,9 +29,9 @@ func manCommand(s streams) *cobra.Command {
 			}
 			return writePages(root, dir)
 		}
-		about, rest, err := root.Find(args)
-		if err != nil || len(rest) > 0 {
-			return &usageError{fmt.Errorf("there is no command %q", strings.Join(args, " ")), root.CommandPath()}
+		about, err := named(root, args)
+		if err != nil {
+			return err
 		}
 		_, err = io.WriteString(s.out, page(about))
 		return err

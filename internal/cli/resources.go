@@ -146,6 +146,9 @@ func readCommand(s streams) *cobra.Command {
 			o.Answer = ask.answer
 		}, func(ctx context.Context, session *client.Session) error {
 			raw, err := c.last(ctx, func(ctx context.Context) error { return ignored(session.Read(ctx, uri)) })
+			if refused := (*client.ServerError)(nil); errors.As(err, &refused) {
+				return &hintError{code: exitFailed, err: err, hint: fmt.Sprintf("run %q for what there is", "fastmcp-auth resources "+c.server)}
+			}
 			if err != nil {
 				return err
 			}

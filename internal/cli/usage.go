@@ -20,6 +20,36 @@ func help(cmd *cobra.Command, _ []string) {
 	fmt.Fprintf(cmd.OutOrStdout(), "%s\n\n%s", filled(about), cmd.UsageString())
 }
 
+// helpCommand is help as a command. Cobra's own takes a name that there is not for the program's.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Say what a command does and how it is called",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, err := named(cmd.Root(), args)
+			if err != nil {
+				return err
+			}
+			about.InitDefaultHelpFlag()
+			about.InitDefaultVersionFlag()
+			return about.Help()
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			above, err := named(cmd.Root(), args)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			var names []string
+			for _, sub := range above.Commands() {
+				if sub.IsAvailableCommand() {
+					names = append(names, candidate(sub.Name(), sub.Short))
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+}
+
 // filled breaks the lines of text anew, so that each fits; indented lines stay as they are.
 func filled(text string) string {
 	var lines []string
