@@ -18,6 +18,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -40,6 +41,8 @@ type Bridge struct {
 	hears  sync.WaitGroup // streams of the server's own messages
 	places chan struct{}  // as many as may be under way
 
+	deaf atomic.Bool // the server did not take the last notification in
+
 	mu       sync.Mutex
 	flights  map[string]*flight // by the id of the client's request
 	session  session
@@ -52,7 +55,11 @@ const (
 	defaultMax   = 32 << 20
 	defaultDrain = 4 * time.Second
 	maxFlights   = 512
+	placeTimeout = 30 * time.Second // for a place, where all are taken
+	noteTimeout  = 5 * time.Second  // for a notification to be taken in
 )
+
+var errCrowded = errors.New("too many requests are under way")
 
 // flight is a request of the client that is under way.
 type flight struct {
@@ -131,22 +138,49 @@ func (b *Bridge) take(m *message) error {
 		if b.answered(m) {
 			return nil
 		}
-		return b.begin(func(ctx context.Context) { b.tell(ctx, m) })
+		return b.begin(func(ctx context.Context) { b.tell(ctx, m) }, func() { b.say(errCrowded) })
 	case m.Method == "notifications/cancelled":
-		b.cancel(m)
-		return nil
+		return b.cancel(m)
 	}
 	if b.translates() {
 		return nil // the newer era knows none of the client's notifications
 	}
-	b.tell(b.ctx, m)
+	return b.notify(m)
+}
+
+// notify sends a notification and waits until it is taken in, so that what follows comes after it. A server that is deaf
+// to one is not waited for again before it hears: it must not keep the client from cancelling, or from leaving.
+func (b *Bridge) notify(m *message) error {
+	heard := make(chan struct{})
+	err := b.begin(func(ctx context.Context) {
+		defer close(heard)
+		b.tell(ctx, m)
+		b.deaf.Store(false)
+	}, func() { b.say(errCrowded); close(heard) })
+	if err != nil || b.deaf.Load() {
+		return err
+	}
+	patience := time.NewTimer(noteTimeout)
+	defer patience.Stop()
+	select {
+	case <-heard:
+	case <-patience.C:
+		b.deaf.Store(true)
+	case <-b.ctx.Done():
+		return context.Cause(b.ctx)
+	}
 	return nil
 }
 
-// begin runs f beside the others, once there is a place.
-func (b *Bridge) begin(f func(context.Context)) error {
+// begin runs f beside the others once there is a place, or otherwise where there is none for long.
+func (b *Bridge) begin(f func(context.Context), otherwise func()) error {
+	patience := time.NewTimer(placeTimeout)
+	defer patience.Stop()
 	select {
 	case b.places <- struct{}{}:
+	case <-patience.C:
+		otherwise()
+		return nil
 	case <-b.ctx.Done():
 		return context.Cause(b.ctx)
 	}
@@ -173,9 +207,7 @@ func (b *Bridge) request(m *message) error {
 		b.out.fail(m.ID, codeInvalidRequest, "a request with this id is under way")
 		return nil
 	}
-	return b.begin(func(context.Context) {
-		defer cancel()
-		answer := b.ask(ctx, m)
+	end := func(answer json.RawMessage) {
 		b.mu.Lock()
 		delete(b.flights, key)
 		silenced := f.silenced
@@ -183,17 +215,19 @@ func (b *Bridge) request(m *message) error {
 		if !silenced && answer != nil {
 			b.out.write(answer)
 		}
-	})
+		cancel()
+	}
+	return b.begin(func(context.Context) { end(b.ask(ctx, m)) }, func() { end(failure(m.ID, codeServer, errCrowded.Error())) })
 }
 
 // cancel ends a request that the client has cancelled. The older era tells the server so; in the newer one the end of
 // the stream does.
-func (b *Bridge) cancel(m *message) {
+func (b *Bridge) cancel(m *message) (err error) {
 	var p struct {
 		ID json.RawMessage `json:"requestId"`
 	}
 	if json.Unmarshal(m.Params, &p) != nil {
-		return
+		return nil
 	}
 	b.mu.Lock()
 	f := b.flights[string(p.ID)]
@@ -202,12 +236,13 @@ func (b *Bridge) cancel(m *message) {
 	}
 	b.mu.Unlock()
 	if f == nil {
-		return
+		return nil
 	}
 	if !f.modern && !b.translates() {
-		b.tell(b.ctx, m)
+		err = b.notify(m)
 	}
 	f.cancel()
+	return err
 }
 
 // drain lets requests end that were under way when the input did.

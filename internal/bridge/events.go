@@ -17,6 +17,9 @@ type event struct {
 	retry time.Duration
 }
 
+// wait is how long to wait before the stream is taken up, as the server says, but no storm.
+func (e event) wait() time.Duration { return max(e.retry, firstWait) }
+
 var errLongEvent = errors.New("the server sent an event that is too large")
 
 // events reads a stream of events (WHATWG HTML, section 9.2) and hands each to take, until the stream ends or take

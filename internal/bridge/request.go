@@ -194,7 +194,7 @@ func (b *Bridge) stream(ctx context.Context, m *message, body io.Reader) (answer
 			last = e.id
 		}
 		if e.retry > 0 {
-			retry = e.retry
+			retry = e.wait()
 		}
 		if e.named || len(e.data) == 0 {
 			return true

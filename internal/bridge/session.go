@@ -150,7 +150,7 @@ func (b *Bridge) listen() {
 						last = e.id
 					}
 					if e.retry > 0 {
-						wait = e.retry
+						wait = e.wait()
 					}
 					if _, bad := parse(e.data); !e.named && bad == nil {
 						b.out.write(e.data)
