@@ -87,9 +87,10 @@ func (a *Agent) ruled(c Call) (Verdict, string) {
 	return Ask, ""
 }
 
-// remember keeps what the person allowed for longer than this call.
+// remember keeps what the person allowed for longer than this call. The names are a stranger's: what is special in a
+// pattern stands for itself.
 func (a *Agent) remember(c Call, keep Keep) string {
-	rule := Rule{Decision: Allow, Server: c.Tool.Server, Tool: c.Tool.ServerTool}
+	rule := Rule{Decision: Allow, Server: literally(c.Tool.Server), Tool: literally(c.Tool.ServerTool)}
 	switch keep {
 	case Session:
 		a.rules.add(rule)
@@ -100,6 +101,9 @@ func (a *Agent) remember(c Call, keep Keep) string {
 		}
 		if err := a.o.Rules.Keep(rule); err != nil {
 			a.tell(Event{Kind: EventNote, Text: fmt.Sprintf("the rule could not be kept, and is good for this session: %v", err)})
+			a.rules.add(rule)
+		} else if verdict, why := a.o.Rules.decide(c); verdict != Allow {
+			a.tell(Event{Kind: EventNote, Text: "the rule is kept, and is good for this session; after that another one counts more: " + why})
 			a.rules.add(rule)
 		}
 		return "the person allows it from now on"

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"github.com/gofrs/flock"
 )
 
 // Verdict is what a rule says.
@@ -28,9 +30,11 @@ type Rule struct {
 	Decision Verdict `json:"decision"`
 	Server   string  `json:"server"` // its URL
 	Tool     string  `json:"tool"`   // as the server names it
-	// Arguments are patterns, by name: for a text of the text, for all else of its JSON. nil takes any arguments; otherwise
-	// a call with an argument that is not named here, or without one that is, is not meant, whatever is allowed.
-	Arguments map[string]string `json:"arguments,omitempty"`
+	// Arguments are patterns, by name: for a text of the text, for all else of its JSON. A text that would read as JSON, such
+	// as false, is held against an allowing pattern with its quotes, so that it is not taken for the other. nil takes any
+	// arguments. Otherwise a call without an argument that is named here is not meant, and what allows means no call that has
+	// one more; what denies or asks does.
+	Arguments map[string]string `json:"arguments,omitzero"`
 	Reason    string            `json:"reason,omitempty"` // of a deny, for the model
 }
 
@@ -151,30 +155,47 @@ func (r *Rules) add(rule Rule) {
 	r.rules = append(r.rules, rule)
 }
 
-// Keep adds a rule, and writes the file, for its owner alone, before it counts.
+// Keep adds a rule to those in the file, which somebody may have changed meanwhile, and writes it, for its owner alone,
+// before the rule counts.
 func (r *Rules) Keep(rule Rule) error {
 	if r == nil || r.path == "" {
 		return errors.New("agent: there is no file for rules")
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	rules := append(append([]Rule(nil), r.rules...), rule)
-	body, err := json.MarshalIndent(rulesFile{r.readOnly, rules}, "", "  ")
-	if err != nil {
+	if err := r.keep(rule); err != nil {
 		return fmt.Errorf("agent: keep a rule: %w", err)
+	}
+	return nil
+}
+
+func (r *Rules) keep(rule Rule) error {
+	if err := os.MkdirAll(filepath.Dir(r.path), 0o700); err != nil {
+		return err
+	}
+	l := flock.New(r.path+".lock", flock.SetPermissions(0o600))
+	if err := l.Lock(); err != nil { // nobody holds it for long
+		return err
+	}
+	defer l.Unlock()
+	now, err := LoadRules(r.path)
+	if err != nil {
+		return err
+	}
+	rules := append(now.rules, rule)
+	body, err := json.MarshalIndent(rulesFile{now.readOnly, rules}, "", "  ")
+	if err != nil {
+		return err
 	}
 	if err := replace(r.path, append(body, '\n')); err != nil {
-		return fmt.Errorf("agent: keep a rule: %w", err)
+		return err
 	}
-	r.rules = rules
+	r.readOnly, r.rules = now.readOnly, rules
 	return nil
 }
 
 // replace writes a file whole, or not at all.
 func replace(path string, body []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".rules-*") // made for the owner alone
 	if err != nil {
 		return err
@@ -193,7 +214,8 @@ func replace(path string, body []byte) error {
 	return os.Rename(f.Name(), path)
 }
 
-// means reports whether the rule is about c.
+// means reports whether the rule is about c. What allows means no more than it says; what denies or asks cannot be got
+// around by another argument, or by a text in place of a number.
 func (r *Rule) means(c Call) bool {
 	if !like(r.Server, c.Tool.Server) || !like(r.Tool, c.Tool.ServerTool) {
 		return false
@@ -202,22 +224,30 @@ func (r *Rule) means(c Call) bool {
 		return true
 	}
 	var given map[string]json.RawMessage
-	if json.Unmarshal(c.Arguments, &given) != nil || len(given) != len(r.Arguments) {
+	if json.Unmarshal(c.Arguments, &given) != nil || r.Decision == Allow && len(given) != len(r.Arguments) {
 		return false
 	}
-	for name, value := range given {
-		pattern, named := r.Arguments[name]
-		if !named || !like(pattern, plain(value)) {
+	for name, pattern := range r.Arguments {
+		value, there := given[name]
+		if !there || !like(pattern, plain(value)) && (r.Decision == Allow || !like(pattern, bare(value))) {
 			return false
 		}
 	}
 	return true
 }
 
-// plain is what a pattern is held against: a text itself, of all else its JSON.
+// plain is what a pattern is held against: a text itself, where it cannot be taken for something else, of all else its JSON.
 func plain(value json.RawMessage) string {
+	if text := bare(value); !json.Valid([]byte(text)) {
+		return text
+	}
+	return string(value)
+}
+
+// bare is a text itself, of all else its JSON.
+func bare(value json.RawMessage) string {
 	var text string
-	if json.Unmarshal(value, &text) == nil && len(value) > 0 && value[0] == '"' {
+	if len(value) > 0 && value[0] == '"' && json.Unmarshal(value, &text) == nil {
 		return text
 	}
 	return string(value)
@@ -231,9 +261,14 @@ func exactly(arguments json.RawMessage) map[string]string {
 		return patterns
 	}
 	for name, value := range given {
-		patterns[name] = strings.NewReplacer(`\`, `\\`, `*`, `\*`).Replace(plain(value))
+		patterns[name] = literally(plain(value))
 	}
 	return patterns
+}
+
+// literally is the pattern that only text is like.
+func literally(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`).Replace(text)
 }
 
 // like reports whether text is what pattern says.
