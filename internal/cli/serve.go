@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -46,6 +49,9 @@ func serve(ctx context.Context, load func() (*config.Settings, error), s streams
 	if inUse(err) {
 		return &hintError{err: err, hint: "listen elsewhere with --addr, or on any free port with --addr 127.0.0.1:0"}
 	}
+	if hint := wayTo(err); hint != "" {
+		return &hintError{code: exitCode(err), err: err, hint: hint}
+	}
 	if err != nil {
 		return err
 	}
@@ -66,6 +72,24 @@ func serve(ctx context.Context, load func() (*config.Settings, error), s streams
 		return &hintError{code: exitCancelled, err: err, hint: "allow longer calls to finish with --limits-shutdown-grace"}
 	}
 	return err
+}
+
+// wayTo is what makes a file that serve keeps writable, where that is what was wrong.
+func wayTo(err error) string {
+	var file *fs.PathError
+	if !errors.As(err, &file) {
+		return ""
+	}
+	dir := filepath.Dir(file.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "make the folder " + dir + ", or name another file"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return "let the user that serve runs as write in " + dir + ", or name another file"
+	case errors.Is(err, syscall.ENOSPC):
+		return "make room in " + dir + ", or name another file"
+	}
+	return ""
 }
 
 // announce prints the one line that says the program is ready. Scripts wait for it, so a reader that is gone is an error.
