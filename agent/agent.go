@@ -138,8 +138,8 @@ func (t *turn) run(ctx context.Context) error {
 		if t.out.Steps >= a.limits.Steps {
 			return &LimitError{What: LimitSteps, Most: fmt.Sprint(a.limits.Steps)}
 		}
-		if spent, known := a.Totals().Cost(a.o.Prices); known && a.limits.Cost > 0 && spent >= a.limits.Cost {
-			return &LimitError{What: LimitCost, Most: fmt.Sprintf("%.4g", a.limits.Cost)}
+		if err := a.affordable(); err != nil {
+			return err
 		}
 		tools, err := a.offered(ctx)
 		if err != nil {
@@ -170,6 +170,20 @@ func (t *turn) run(ctx context.Context) error {
 			return &LimitError{What: LimitRepeats, Most: fmt.Sprint(a.limits.Repeats)}
 		}
 	}
+}
+
+// affordable refuses to go on where the cost is limited and reached, or cannot be told.
+func (a *Agent) affordable() error {
+	spent, known := a.Totals().Cost(a.o.Prices)
+	switch {
+	case a.limits.Cost <= 0:
+		return nil
+	case !known:
+		return &LimitError{What: LimitCost}
+	case spent >= a.limits.Cost:
+		return &LimitError{What: LimitCost, Most: fmt.Sprintf("%.4g", a.limits.Cost)}
+	}
+	return nil
 }
 
 func (a *Agent) offered(ctx context.Context) ([]Tool, error) {

@@ -50,7 +50,7 @@ const (
 // LimitError ends a turn that reached a limit. The conversation can go on.
 type LimitError struct {
 	What Limit
-	Most string
+	Most string // empty for a cost that cannot be told
 }
 
 // Error says which limit was reached.
@@ -62,6 +62,9 @@ func (e *LimitError) Error() string {
 		return fmt.Sprintf("the model goes round in circles: it asked for the same call again and again, more than %s times", e.Most)
 	case LimitTime:
 		return "the turn has taken " + e.Most
+	}
+	if e.Most == "" {
+		return "what the conversation costs cannot be told: the model does not say how many tokens it reads and writes"
 	}
 	return "the conversation has cost " + e.Most
 }

@@ -32,6 +32,7 @@ func TestLimits(t *testing.T) {
 		{"the same call again and again", sames, agent.Options{}, agent.LimitRepeats, 3},
 		{"too many steps", others, agent.Options{Limits: agent.Limits{Steps: 5}}, agent.LimitSteps, 5},
 		{"too dear", others, agent.Options{Limits: agent.Limits{Cost: 0.02}, Prices: &agent.Prices{In: 1, Out: 4}}, agent.LimitCost, 4},
+		{"a cost that nobody tells", sames, agent.Options{Limits: agent.Limits{Cost: 0.02}, Prices: &agent.Prices{In: 1, Out: 4}}, agent.LimitCost, 1},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			b := &bench{tools: []agent.Tool{tool("look", true)}}

@@ -108,6 +108,9 @@ func OpenTranscript(dir, id string) (*Transcript, error) {
 	if err == nil {
 		err = f.Truncate(whole)
 	}
+	if err == nil && whole == 0 { // a crash before its first line
+		err = t.write(record{Kind: recordBegin, Version: transcriptVersion})
+	}
 	if err != nil {
 		t.Close()
 		return nil, fmt.Errorf("agent: transcript %s: %w", id, err)
@@ -215,6 +218,9 @@ func (t *Transcript) read(f io.Reader) (whole int64, err error) {
 }
 
 func (t *Transcript) apply(n int, r record) error {
+	if (n == 1) != (r.Kind == recordBegin) {
+		return fmt.Errorf("line %d: a conversation has one beginning, in its first line", n)
+	}
 	switch r.Kind {
 	case recordBegin:
 		if r.Version != transcriptVersion {
@@ -225,10 +231,24 @@ func (t *Transcript) apply(n int, r record) error {
 			return fmt.Errorf("line %d holds no message", n)
 		}
 		t.begun = append(t.begun, *r.Message)
+		return spoken(n, *r.Message)
 	case recordCompacted:
 		t.begun = r.Messages
+		return spoken(n, r.Messages...)
 	case recordUsage:
 		t.used.add(r.Usage)
+	default:
+		return fmt.Errorf("line %d: %q is not known here", n, r.Kind)
+	}
+	return nil
+}
+
+// spoken refuses messages of nobody who speaks in a transcript: what the system says is not kept there.
+func spoken(n int, messages ...Message) error {
+	for _, m := range messages {
+		if m.Role != RoleUser && m.Role != RoleAssistant && m.Role != RoleTool {
+			return fmt.Errorf("line %d: %q is nobody who speaks", n, m.Role)
+		}
 	}
 	return nil
 }

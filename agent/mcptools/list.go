@@ -16,6 +16,7 @@ const (
 	maxName        = 64 // what model makers take
 	maxDescription = 4 << 10
 	maxSchema      = 64 << 10
+	maxList        = 4 << 20 // bytes of what a server says of all its tools: it goes along with each question to the model
 )
 
 // List opens what is not open, all at the same time, and returns the tools of the servers that are up.
@@ -62,6 +63,21 @@ func (s *Servers) List(ctx context.Context) ([]agent.Tool, error) {
 		}
 	}
 	return tools, nil
+}
+
+// affordable refuses a list that no model could be told.
+func affordable(tools []*mcp.Tool) error {
+	total := 0
+	for _, t := range tools {
+		schema, err := json.Marshal(t.InputSchema)
+		if err != nil {
+			continue
+		}
+		if total += min(len(t.Name), maxName) + min(len(t.Description), maxDescription) + min(len(schema), maxSchema); total > maxList {
+			return fmt.Errorf("what it says of its %d tools takes more than %d MiB", len(tools), maxList>>20)
+		}
+	}
+	return nil
 }
 
 func offered(s Server, t *mcp.Tool, name string) (agent.Tool, error) {

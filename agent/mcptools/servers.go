@@ -133,7 +133,10 @@ func (c *connection) list(ctx context.Context) (tools []*mcp.Tool, fresh error) 
 			return nil, news(was, c.err)
 		}
 	}
-	if c.tools, c.err = c.session.Tools(ctx); c.err != nil {
+	if c.tools, c.err = c.session.Tools(ctx); c.err == nil {
+		c.err = affordable(c.tools)
+	}
+	if c.err != nil {
 		c.session.Close()
 		c.session, c.tools = nil, nil
 		return nil, news(was, c.err)
