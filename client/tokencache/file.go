@@ -44,9 +44,9 @@ func readPrivate(path string, most int64) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is no regular file", path)
+		return nil, &oddError{path, "is no regular file"}
 	case info.Size() > most:
-		return nil, fmt.Errorf("%s is larger than %d bytes", path, most)
+		return nil, tooLarge(path, most)
 	}
 	if err := checkOwner(path, info); err != nil {
 		return nil, err
@@ -58,9 +58,19 @@ func readPrivate(path string, most int64) ([]byte, error) {
 	}
 	b, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err == nil && int64(len(b)) > most {
-		err = fmt.Errorf("%s is larger than %d bytes", path, most)
+		err = tooLarge(path, most)
 	}
 	return b, err
+}
+
+// oddError is something in the place of a file that this package did not put there.
+type oddError struct{ path, what string }
+
+func (e *oddError) Error() string        { return e.path + " " + e.what }
+func (e *oddError) Is(target error) bool { return target == errBroken }
+
+func tooLarge(path string, most int64) error {
+	return &oddError{path, fmt.Sprintf("is larger than %d bytes", most)}
 }
 
 const (

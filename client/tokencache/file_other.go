@@ -3,7 +3,6 @@
 package tokencache
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"time"
@@ -16,7 +15,7 @@ func looseMode(fs.FileInfo) bool { return false }
 
 func openNoFollow(path string) (*os.File, error) {
 	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		return nil, fmt.Errorf("%s is a symbolic link", path)
+		return nil, &oddError{path, "is a symbolic link"}
 	}
 	return os.Open(path)
 }

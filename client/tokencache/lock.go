@@ -2,6 +2,9 @@ package tokencache
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -25,6 +28,9 @@ func (c *Cache) lockHearing(ctx context.Context, v *vault, name string, meanwhil
 // lockFile locks a file. The system lets go of it when a process dies. The file stays: one that is removed could be
 // locked twice.
 func lockFile(ctx context.Context, path string, meanwhile func()) (unlock func(), err error) {
+	if err := checkLock(path); err != nil {
+		return nil, err
+	}
 	l := flock.New(path, flock.SetPermissions(0o600))
 	beat := time.NewTicker(lockBeat)
 	defer beat.Stop()
@@ -45,6 +51,20 @@ func lockFile(ctx context.Context, path string, meanwhile func()) (unlock func()
 		case <-beat.C:
 		}
 	}
+}
+
+// checkLock refuses what is there in the place of a lock, before it is opened: a pipe would hold whoever opens it.
+func checkLock(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return &oddError{path, "is no regular file"}
+	}
+	return checkOwner(path, info)
 }
 
 // lockNow waits for a lock that nobody holds for long.

@@ -27,6 +27,9 @@ type Use struct {
 	Account string
 	// Anew wants no kept sign-in, so that another person can sign in.
 	Anew bool
+	// Patience is how long to wait for somebody else who signs in at the same server; zero means as long as that takes.
+	// Afterwards the way to sign in is asked all the same, so it should be one that asks nobody.
+	Patience time.Duration
 	// Resume says how to go on. Its Keeper is not used: refreshed tokens are kept here.
 	Resume signin.ResumeOptions
 }
@@ -116,16 +119,23 @@ func (f *flow) SignIn(ctx context.Context, r *signin.Request) (oauth2.TokenSourc
 		return nil, err
 	}
 	asking := v.name(kindAsking, issuer, r.Server)
-	unlock, err := c.lockHearing(ctx, v, asking, c.echo(v, asking))
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+	unlock, err := f.turn(ctx, v, asking)
+	switch {
+	case ctx.Err() != nil:
+		if err == nil {
+			unlock()
 		}
+		return nil, ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded):
+		return f.inner.SignIn(ctx, r)
+	case err != nil:
 		// A folder in which nothing can be written keeps nobody from signing in.
 		c.trouble(&KeepError{Dir: v.dir, Err: err})
+		defer v.remove(asking)
 		return f.inner.SignIn(ctx, r)
 	}
 	defer unlock()
+	v.remove(asking) // what somebody asked who was killed
 	name, now, err := c.find(v, r.Server, f.use)
 	if err != nil {
 		return nil, err
@@ -157,6 +167,16 @@ func (f *flow) SignIn(ctx context.Context, r *signin.Request) (oauth2.TokenSourc
 		return nil, &AccountError{Want: f.use.Account, Got: s.Account}
 	}
 	return source, nil
+}
+
+// turn waits until nobody else signs in.
+func (f *flow) turn(ctx context.Context, v *vault, asking string) (unlock func(), err error) {
+	if f.use.Patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.use.Patience)
+		defer cancel()
+	}
+	return f.cache.lockHearing(ctx, v, asking, f.cache.echo(v, asking))
 }
 
 // covers reports whether s may be what the server asks for.
@@ -206,21 +226,29 @@ func (c *Cache) Announce(issuer, server string, p Pending) {
 	v.saveDocument(v.name(kindAsking, issuer, server), p) // nobody depends on it
 }
 
-const echoBeat = 200 * time.Millisecond // between two looks at what the other asks for
+const (
+	echoBeat    = 200 * time.Millisecond // between two looks at what the other asks for
+	echoSilence = 5 * time.Second        // before one who asks for nothing is told of: it may have been stopped
+)
 
-// echo tells Waiting of what the one who signs in asks for, once for each thing.
+// echo tells Waiting of what the one who signs in asks for, once for each thing, and of one who asks for nothing.
 func (c *Cache) echo(v *vault, asking string) func() {
 	var last Pending
-	var next time.Time
+	began := time.Now()
+	next, told := began, false
 	return func() {
 		if c.Waiting == nil || time.Now().Before(next) {
 			return
 		}
 		next = time.Now().Add(echoBeat)
 		var p Pending
-		if c.document(v, asking, &p) == nil && p.URL != "" && p != last {
-			last = p
+		switch err := c.document(v, asking, &p); {
+		case err == nil && p.URL != "" && p != last && (p.Expires.IsZero() || time.Now().Before(p.Expires)):
+			last, told = p, true
 			c.Waiting(p)
+		case !told && time.Since(began) >= echoSilence:
+			told = true
+			c.Waiting(Pending{})
 		}
 	}
 }

@@ -57,7 +57,8 @@ type Cache struct {
 	now     func() time.Time
 
 	// Waiting hears what somebody else, in this process or another, asks a person to do, while this one waits for it; nil
-	// means that nobody hears. It is called once for each thing to do, and must return at once. Set it before use.
+	// means that nobody hears. It is called once for each thing to do, and once with nothing to do where the other one says
+	// nothing for a while: it may have been stopped. It must return at once. Set it before use.
 	Waiting func(Pending)
 	// Trouble hears of what was lost or could not be kept; nil means that nobody does. Set it before use.
 	Trouble func(error)

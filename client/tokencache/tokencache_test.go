@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -317,10 +318,43 @@ func TestWhatBelongsToOthersIsRefused(t *testing.T) {
 		path := filepath.Join(dir, records(t, dir)[0])
 		must(t, os.Rename(path, filepath.Join(dir, "elsewhere")))
 		must(t, os.Symlink(filepath.Join(dir, "elsewhere"), path))
-		if _, err := open(t, dir).Tokens(server, tokencache.Use{}); err == nil || !strings.Contains(err.Error(), "is a symbolic link") {
-			t.Errorf("error %v", err)
-		}
+		putAside(t, w, dir, path, "is a symbolic link")
 	})
+	for name, odd := range map[string]func(path string) error{
+		"a record that is a folder": func(path string) error { return os.Mkdir(path, 0o700) },
+		"a record that is a pipe":   func(path string) error { return exec.Command("mkfifo", path).Run() },
+		"a record without end":      func(path string) error { return os.WriteFile(path, make([]byte, 2<<20), 0o600) },
+		"a record that is cut off":  func(path string) error { return os.WriteFile(path, make([]byte, 20), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			w.signIn(open(t, dir), server, devidp.UserAdmin)
+			path := filepath.Join(dir, records(t, dir)[0])
+			must(t, os.Remove(path))
+			must(t, odd(path))
+			putAside(t, w, dir, path, "")
+		})
+	}
+}
+
+// putAside shows that a record of which nothing can be read is nobody's sign-in, and in nobody's way.
+func putAside(t *testing.T, w *world, dir, path, want string) {
+	t.Helper()
+	c := open(t, dir)
+	var trouble error
+	c.Trouble = func(err error) { trouble = err }
+	tokens, err := c.Tokens(server, tokencache.Use{})
+	if tokens != nil || err != nil || trouble == nil || !strings.Contains(trouble.Error(), want) {
+		t.Errorf("%v %v, trouble %v", tokens, err, trouble)
+	}
+	if _, err := os.Lstat(path + ".broken"); err != nil {
+		t.Error(err)
+	}
+	if all, err := open(t, dir).SignIns(); len(all) != 0 || err != nil {
+		t.Errorf("%d sign-ins, %v", len(all), err)
+	}
+	w.signIn(open(t, dir), server, devidp.UserAdmin)
+	kept(t, open(t, dir), server, tokencache.Use{})
 }
 
 func TestWhatOthersCouldReadIsTakenFromThem(t *testing.T) {

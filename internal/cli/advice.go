@@ -94,7 +94,7 @@ func otherName(err error) string {
 	named, err1 := url.Parse(other.Named)
 	called, err2 := url.Parse(other.Called)
 	if err1 != nil || err2 != nil || !loopback(named.Hostname()) || !loopback(called.Hostname()) || named.Port() != called.Port() ||
-		named.Scheme != called.Scheme || named.Path != called.Path || named.String() != other.Named || clean(other.Named) != other.Named {
+		named.Scheme != called.Scheme || named.Path != called.Path || named.RawQuery != called.RawQuery || named.User != nil || named.Fragment != "" || named.String() != other.Named || clean(other.Named) != other.Named {
 		return ""
 	}
 	return other.Named

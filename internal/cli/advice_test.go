@@ -66,3 +66,20 @@ func TestErrorsOfSignInAndNetworkEndWithTheCodeThatFits(t *testing.T) {
 		})
 	}
 }
+
+// TestAttack59AServersOtherNameIsNoCommand to copy: what it adds to its address is not shown as one.
+func TestAttack59AServersOtherNameIsNoCommand(t *testing.T) {
+	for named, want := range map[string]string{
+		"http://localhost:8000/mcp":             "http://localhost:8000/mcp",
+		"http://localhost:8000/mcp?$(id)":       "",
+		"http://localhost:8000/mcp?;id":         "",
+		"http://$(id)@localhost:8000/mcp":       "",
+		"http://localhost:8000/mcp#$(id)":       "",
+		"http://mcp.example.com:8000/mcp":       "",
+		"http://localhost:8000/mcp/../../$(id)": "",
+	} {
+		if got := otherName(&client.ResourceError{Named: named, Called: "http://127.0.0.1:8000/mcp"}); got != want {
+			t.Errorf("%s: %q, want %q", named, got, want)
+		}
+	}
+}

@@ -30,6 +30,7 @@ func connectCommand(s streams) *cobra.Command {
 		if err := c.load(cmd, firstOf(args)); err != nil {
 			return err
 		}
+		c.in = nil // it carries the protocol: nobody is asked there
 		transport, err := c.transport()
 		if err != nil {
 			return c.explain(err)

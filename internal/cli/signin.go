@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 
 	"golang.org/x/oauth2"
 	"golang.org/x/term"
@@ -29,7 +30,10 @@ const (
 	flowPaste   = "paste"
 )
 
-const newCodes = 3 // how many codes follow by themselves on one that ran out
+const (
+	newCodes   = 3           // how many codes follow by themselves on one that ran out
+	othersTime = time.Minute // for another command that signs in, where nobody may be asked here
+)
 
 // authorize fills in where tokens come from: a program's own proof, or a kept sign-in of a person and a way to sign in
 // when there is none.
@@ -56,10 +60,14 @@ func (c *caller) authorize(hc *http.Client, o *client.Options) error {
 
 // use says which kept sign-in is wanted.
 func (c *caller) use(hc *http.Client) tokencache.Use {
-	return tokencache.Use{
+	u := tokencache.Use{
 		ClientID: c.settings.Client.ID, Account: c.account, Anew: c.anew,
 		Resume: signin.ResumeOptions{HTTPClient: hc},
 	}
+	if c.settings.NoInput {
+		u.Patience = othersTime
+	}
+	return u
 }
 
 // cache is where sign-ins are kept.
@@ -171,6 +179,9 @@ func (c *caller) askPaste(ctx context.Context, p signin.PastePrompt) (string, er
 			return "", err
 		}
 		return values[0], nil
+	}
+	if c.in == nil {
+		return "", errors.New("stdin carries the protocol, so no address can be pasted: sign in before, with login --paste")
 	}
 	c.stage.paste(p)
 	return readLine(ctx, c.in)

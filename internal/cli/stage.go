@@ -60,6 +60,10 @@ func (s *stage) paste(p signin.PastePrompt) {
 
 // waiting says what another process asks a person to do.
 func (s *stage) waiting(p tokencache.Pending) {
+	if p.URL == "" {
+		fmt.Fprintln(s.out, "Another fastmcp-auth is signing in to this server, and has not said how. Waiting for it; it may have been stopped.")
+		return
+	}
 	fmt.Fprintf(s.out, "Another fastmcp-auth waits for this sign-in:\n  open  %s\n", tui.Clean(p.URL))
 	if p.UserCode != "" {
 		fmt.Fprintf(s.out, "  enter %s\n", tui.Clean(p.UserCode))
@@ -150,8 +154,8 @@ func readLine(ctx context.Context, in io.Reader) (string, error) {
 	case <-ctx.Done():
 		return "", ctx.Err()
 	case r := <-came:
-		if r.err != nil {
-			return "", fmt.Errorf("nothing was pasted: %w", r.err)
+		if r.err != nil { // the input has ended, which says nothing about the server
+			return "", errors.New("nothing was pasted")
 		}
 		return r.line, nil
 	}
