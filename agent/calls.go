@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // How a call ended, as the model and the events hear it.
@@ -28,6 +30,12 @@ type ended struct {
 	ran           bool
 }
 
+// panicked is what a call panicked with.
+type panicked struct {
+	value any
+	stack []byte
+}
+
 // calls runs what the model asks for at the same time, and returns one message for each, in the order of the calls.
 func (t *turn) calls(ctx context.Context, tools []Tool, asked []ToolCall) []Message {
 	a := t.agent
@@ -40,6 +48,7 @@ func (t *turn) calls(ctx context.Context, tools []Tool, asked []ToolCall) []Mess
 	results := make([]ended, len(asked))
 	planned := make([]Call, len(asked))
 	var running sync.WaitGroup
+	var broke atomic.Pointer[panicked]
 	for i, c := range asked {
 		call, problem := t.plan(byName, c)
 		planned[i] = call
@@ -56,11 +65,19 @@ func (t *turn) calls(ctx context.Context, tools []Tool, asked []ToolCall) []Mess
 		slots := []chan struct{}{atServer[call.Tool.Server], everywhere}
 		running.Go(func() {
 			defer forget()
+			defer func() {
+				if r := recover(); r != nil {
+					broke.Store(&panicked{r, debug.Stack()})
+				}
+			}()
 			results[i] = a.call(ctx, call, slots)
 			a.over(c.ID, results[i])
 		})
 	}
 	running.Wait()
+	if p := broke.Load(); p != nil {
+		panic(fmt.Sprintf("%v\n%s", p.value, p.stack)) // where the one who called Turn can give the terminal back
+	}
 	messages := make([]Message, len(asked))
 	for i, r := range results {
 		if r.ran {

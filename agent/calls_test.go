@@ -166,3 +166,40 @@ func TestALargeAnswerIsCut(t *testing.T) {
 		t.Errorf("%d bytes, ends %q", len(got), got[len(got)-80:])
 	}
 }
+
+// TestAToolThatPanics panics where Turn was called, after the other calls are over; the file holds the call.
+func TestAToolThatPanics(t *testing.T) {
+	dir := t.TempDir()
+	kept, err := agent.NewTranscript(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{tools: []agent.Tool{tool("look", true), tool("break", true)}}
+	b.do = func(_ context.Context, tool agent.Tool, _ string, _ func(agent.Progress)) (agent.Result, error) {
+		if tool.Name == "break" {
+			panic("oh no")
+		}
+		return agent.Result{Text: "well"}, nil
+	}
+	func() {
+		defer func() {
+			if r := fmt.Sprint(recover()); !strings.Contains(r, "oh no") || !strings.Contains(r, "calls_test.go") {
+				t.Errorf("it panics with %q", r)
+			}
+		}()
+		newAgent(t, agent.Options{Model: &script{replies: []any{calls(`look {}`, `break {}`)}}, Tools: b, Transcript: kept}).Turn(context.Background(), "go")
+	}()
+	kept.Close()
+	again, err := agent.OpenTranscript(dir, kept.ID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	m := &script{}
+	if _, err := newAgent(t, agent.Options{Model: m, Transcript: again}).Turn(context.Background(), "and now?"); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.answers(t); len(got) != 2 || got[0]["outcome"] != "unknown" || got[1]["outcome"] != "unknown" {
+		t.Errorf("the model hears %v", got)
+	}
+}

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/fastmcp-auth/fastmcp-auth/agent"
 	"github.com/fastmcp-auth/fastmcp-auth/agent/openai"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/tui"
 )
 
 // model is the configured one, or one that is found on this machine.
@@ -69,4 +72,18 @@ func noModel(m *config.Model, looked bool) error {
 	return &hintError{code: exitUsage, err: errors.New(strings.Join(lines, "\n")), hint: fmt.Sprintf(
 		"set them in the environment or in .env, or start Ollama (%q); without a model %q lists the tools and %q calls them",
 		"ollama run llama3.2", "fastmcp-auth tools", "fastmcp-auth call")}
+}
+
+// where says where the model answers, when a file of the folder decided that: whatever is said, and what tools answer, goes
+// there.
+func (c *conversation) where() string {
+	u, err := url.Parse(c.settings.Model.URL)
+	place, _, _ := strings.Cut(c.settings.OriginOf("model.url"), " ")
+	if err != nil || u.Host == "" || place == "flag" || place == "environment" {
+		return ""
+	}
+	if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
+		return ""
+	}
+	return fmt.Sprintf("%s answers at %s, as %s says.", tui.Clean(c.modelName), tui.Clean(u.Host), tui.Clean(place))
 }

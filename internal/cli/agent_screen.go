@@ -45,9 +45,15 @@ func (c *conversation) screen(ctx context.Context) error {
 	c.ctx = ctx
 	c.status()
 	c.replay()
+	if where := c.where(); where != "" {
+		c.chat.Note(where)
+	}
 	c.begin(func(ctx context.Context) error { return c.connect(ctx) })
 	err := c.chat.Run(ctx)
 	stop()
+	if broke := (*tui.BrokenError)(nil); errors.As(err, &broke) {
+		fmt.Fprintf(c.err, "%s\n", broke.Stack)
+	}
 	c.turning.running.Wait() // so that the transcript is whole
 	if id := c.id(); id != "" && len(c.agent.Messages()) > 0 {
 		(&paper{err: c.err}).note("go on with: fastmcp-auth agent --resume %s", id)
@@ -85,6 +91,7 @@ func (c *conversation) begin(do func(ctx context.Context) error) {
 	t.cancel = cancel
 	c.chat.Busy(true)
 	t.running.Go(func() {
+		defer c.chat.Rescue()
 		err := do(ctx)
 		c.fault(err)
 		t.mu.Lock()
@@ -167,7 +174,11 @@ func (c *conversation) hear(e agent.Event) {
 
 // approve asks the person.
 func (c *conversation) approve(ctx context.Context, call agent.Call) (agent.Answer, error) {
-	consent, reason, err := c.chat.Approve(ctx, tui.Approval{Tool: call.Tool.Name, Server: call.Tool.Server, Arguments: string(call.Arguments), Note: call.Note})
+	server := call.Tool.Server
+	if call.Tool.ServerTool != call.Tool.Name {
+		server += ", which calls it " + call.Tool.ServerTool
+	}
+	consent, reason, err := c.chat.Approve(ctx, tui.Approval{Tool: call.Tool.Name, Server: server, Arguments: tui.Shown(string(call.Arguments)), Note: call.Note})
 	if err != nil {
 		return agent.Answer{}, err
 	}

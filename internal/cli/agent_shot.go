@@ -85,6 +85,9 @@ func (c *conversation) shot(ctx context.Context, question string) error {
 	if c.output == outputJSONL {
 		s.line(map[string]any{"event": "begin", "conversation": c.id(), "model": c.modelName})
 	}
+	if where := c.where(); where != "" {
+		(&paper{err: c.err}).note("%s", where)
+	}
 	out, err := c.agent.Turn(ctx, question)
 	s.watch.close()
 	err = c.explainAgent(err)

@@ -2,7 +2,9 @@ package tui
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -39,6 +41,7 @@ type Chat struct {
 	leaving bool // Ctrl-C was pressed once
 	hint    string
 	program *tea.Program
+	broke   *BrokenError // nil while nothing panicked
 }
 
 // ChatStatus is the last line.
@@ -83,16 +86,49 @@ func (c *Chat) Run(ctx context.Context) error {
 	defer stop()
 	_, err := p.Run()
 	c.mu.Lock()
-	waiting := c.dialogs
+	waiting, broke := c.dialogs, c.broke
 	c.dialogs = nil
 	c.mu.Unlock()
 	for _, d := range waiting {
 		d.leave()
 	}
-	if ctx.Err() != nil {
+	switch {
+	case broke != nil:
+		return broke
+	case ctx.Err() != nil:
 		return ctx.Err()
 	}
 	return err
+}
+
+// BrokenError is a panic that ended a conversation.
+type BrokenError struct {
+	Value any
+	Stack []byte
+}
+
+// Error says what it panicked with.
+func (e *BrokenError) Error() string { return fmt.Sprintf("a fault of this program: %.200v", e.Value) }
+
+// Rescue is deferred by goroutines that work for the conversation. A panic there ends Run with a [*BrokenError], which gives
+// the terminal back first.
+func (c *Chat) Rescue() {
+	r := recover()
+	if r == nil {
+		return
+	}
+	c.mu.Lock()
+	c.broke = &BrokenError{r, debug.Stack()}
+	c.mu.Unlock()
+	c.Leave()
+}
+
+// act does what a person asked for.
+func (c *Chat) act(do func()) {
+	go func() {
+		defer c.Rescue()
+		do()
+	}()
 }
 
 // Leave ends Run.
@@ -351,7 +387,8 @@ func (c *Chat) key(k tea.KeyPressMsg, height int) (leaves bool) {
 	switch name {
 	case "esc":
 		if c.busy || c.focus != "" {
-			go c.do.Cancel(c.focus)
+			focus := c.focus
+			c.act(func() { c.do.Cancel(focus) })
 		}
 	case "tab":
 		c.focus = c.nextRunning()
@@ -382,7 +419,7 @@ func (c *Chat) submit() {
 	}
 	c.said, c.line, c.scroll = append(c.said, text), &input{optional: true}, 0
 	c.recall = len(c.said)
-	go c.do.Say(text)
+	c.act(func() { c.do.Say(text) })
 }
 
 // remember goes through what the person said before.

@@ -53,6 +53,8 @@ func strike(c *Chat, keys ...string) (leaves bool) {
 			msg = tea.KeyPressMsg{Code: tea.KeyTab}
 		case "up":
 			msg = tea.KeyPressMsg{Code: tea.KeyUp}
+		case "down":
+			msg = tea.KeyPressMsg{Code: tea.KeyDown}
 		case "ctrl+c":
 			msg = tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl}
 		}
@@ -167,6 +169,55 @@ func TestQuestionsAreDrawnOverTheChat(t *testing.T) {
 	})
 }
 
+// TestAPersonSeesWhatTheyAllow: all of it, and nothing in it hides.
+func TestAPersonSeesWhatTheyAllow(t *testing.T) {
+	if got := Shown("{\"a\":\"x\u202e\u200b\u007f\u009b31m\U000e0041é\"}"); got != `{"a":"x\u202e\u200b\u007f\u009b31m\udb40\udc41é"}` {
+		t.Errorf("%s", got)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		clock := newClock()
+		c, _ := talk(clock, 40)
+		var lines []string
+		for i := range 100 {
+			lines = append(lines, fmt.Sprint("line-", i))
+		}
+		got := make(chan Consent, 1)
+		go func() {
+			consent, _, _ := c.Approve(context.Background(), Approval{Tool: "write_file", Arguments: strings.Join(lines, "\n")})
+			got <- consent
+		}()
+		synctest.Wait()
+		seen := map[string]bool{}
+		look := func() {
+			for _, word := range strings.Fields(c.view(40, 24)) {
+				seen[word] = true
+			}
+		}
+		look()
+		if seen["line-99"] || !seen["line-0"] || !strings.Contains(c.view(40, 24), "of 100 lines") {
+			t.Error("it does not begin at the first line, or does not say that there are others")
+		}
+		for range 120 {
+			strike(c, "down")
+			look()
+		}
+		for _, line := range lines {
+			if !seen[line] {
+				t.Errorf("%s cannot be seen", line)
+			}
+		}
+		strike(c, "up")
+		if strings.Contains(c.view(40, 24), "line-99") {
+			t.Error("↑ does not go back at once")
+		}
+		clock.after(time.Second)
+		strike(c, "y")
+		if a := <-got; a != AllowOnce {
+			t.Errorf("%v", a)
+		}
+	})
+}
+
 func TestAFormIsFilledInOnTheChat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := talk(newClock(), 80)
@@ -217,5 +268,41 @@ func TestKeysOfTheChat(t *testing.T) {
 	}
 	if !strike(c, "ctrl+c") {
 		t.Error("two Ctrl-C do not leave")
+	}
+}
+
+// TestAPanicGivesTheTerminalBack: what works for the conversation may break; the screen is left before that is told.
+func TestAPanicGivesTheTerminalBack(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		keys  string
+		say   func(*Chat) func(string)
+		needs string
+	}{
+		{"where a person speaks", "x\r", func(*Chat) func(string) { return func(string) { panic("oh no") } }, "oh no"},
+		{"on a goroutine that the conversation began", "x\r", func(c *Chat) func(string) {
+			return func(string) {
+				go func() {
+					defer c.Rescue()
+					panic("oh dear")
+				}()
+			}
+		}, "oh dear"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			in, typed := io.Pipe()
+			var out strings.Builder
+			var c *Chat
+			c = NewChat(in, &out, Options{Terminal: true}, ChatActions{Say: func(s string) { row.say(c)(s) }, Cancel: func(string) {}})
+			go io.WriteString(typed, row.keys)
+			err := c.Run(t.Context())
+			var broke *BrokenError
+			if !errors.As(err, &broke) || !strings.Contains(err.Error(), row.needs) || len(broke.Stack) == 0 {
+				t.Errorf("it ends with %v", err)
+			}
+			if on, off := strings.LastIndex(out.String(), "\x1b[?1049h"), strings.LastIndex(out.String(), "\x1b[?1049l"); on < 0 || off < on {
+				t.Errorf("the screen is not left: on at %d, off at %d", on, off)
+			}
+		})
 	}
 }

@@ -179,6 +179,8 @@ var consents = []struct {
 type approving struct {
 	Approval
 	asked    time.Time
+	from     int // the first line of the arguments that is shown, and how many are
+	page     int
 	reason   *input // nil until a reason is typed
 	consent  Consent
 	answered chan struct{}
@@ -195,8 +197,10 @@ func (a *approving) view(width, height int) string {
 	}
 	arguments := strings.Split(wrap(a.Arguments, width-2, ""), "\n")
 	most := max(height-9, 1) // so that the keys have room
-	if hidden := len(arguments) - most; hidden > 0 {
-		arguments = append(arguments[:most], fmt.Sprintf("… and %d lines more, for which the screen is too small", hidden))
+	if all := len(arguments); all > most {
+		a.page = most
+		a.from = min(max(a.from, 0), all-most)
+		arguments = append(arguments[a.from:a.from+most:a.from+most], short(fmt.Sprintf("%d–%d of %d lines, ↑ ↓", a.from+1, a.from+most, all), width-2))
 	}
 	b.WriteString("\n" + indent(strings.Join(arguments, "\n"), "  ") + "\n\n")
 	if a.reason != nil {
@@ -235,8 +239,17 @@ func (d *chatApproval) key(k keyPress) bool {
 		a.reason.key(k)
 		return false
 	}
-	if k.String() == "esc" {
+	switch k.String() {
+	case "esc":
 		return d.answer(Refuse)
+	case "up":
+		a.from--
+	case "down":
+		a.from++
+	case "pgup":
+		a.from -= a.page
+	case "pgdown":
+		a.from += a.page
 	}
 	for _, c := range consents {
 		if k.String() != c.key {

@@ -1,9 +1,11 @@
 package tui
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"charm.land/lipgloss/v2"
@@ -45,6 +47,22 @@ func clean(s string) string {
 			b.WriteRune(r)
 		}
 		s = s[size:]
+	}
+	return b.String()
+}
+
+// Shown is a stranger's JSON with every character in it that Clean would leave out as JSON's own escape, so that what a
+// person allows is what they see.
+func Shown(s string) string {
+	var b strings.Builder
+	for _, r := range strings.ToValidUTF8(s, "\uFFFD") {
+		if r == '\n' || r == '\t' || clean(string(r)) != "" {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
 	}
 	return b.String()
 }
