@@ -250,7 +250,7 @@ func (c *conversation) loadRules(once bool) (*agent.Rules, error) {
 	if c.policy != "" {
 		body, err := os.ReadFile(c.policy)
 		if err != nil {
-			return nil, &hintError{code: exitUsage, err: fmt.Errorf("--policy: %w", err)}
+			return nil, &hintError{code: exitUsage, err: fmt.Errorf("--policy: %w", err), hint: "docs/agent.md describes the file"}
 		}
 		rules, err := agent.ParseRules(body)
 		if err != nil {

@@ -33,6 +33,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -87,8 +88,8 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.SetHelpCommand(helpCommand())
 	strictCompletion(root)
 	ran, err := root.ExecuteContextC(ctx)
-	if err == nil {
-		err = s.out.(*watched).err
+	if unread := s.out.(*watched).err; unread != nil && (err == nil || errors.Is(err, unread)) {
+		err = errors.New(unread.Error()) // a reader that went away is no server that did
 	}
 	switch {
 	case err == nil:

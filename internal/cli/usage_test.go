@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"unicode/utf8"
 )
@@ -38,6 +39,26 @@ func TestHelpFits(t *testing.T) {
 			if columns := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); columns > helpWidth {
 				t.Errorf("%v has a line of %d columns: %s", args, columns, line)
 			}
+		}
+	}
+}
+
+// hungUp is a pipe whose reader is gone.
+type hungUp struct{}
+
+func (hungUp) Write([]byte) (int, error) {
+	return 0, &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE}
+}
+
+// TestAReaderThatLeftIsNoServer has a result go where nobody reads: that is a failure, and says nothing of servers.
+func TestAReaderThatLeftIsNoServer(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"man"}, {"config"}} {
+		var errOut bytes.Buffer
+		if code := Main(context.Background(), args, strings.NewReader(""), hungUp{}, &errOut); code != exitFailed {
+			t.Errorf("%v: exit code %d, want %d", args, code, exitFailed)
+		}
+		if want := "fastmcp-auth: error: write /dev/stdout: broken pipe\n"; errOut.String() != want {
+			t.Errorf("%v: said %q, want %q", args, errOut.String(), want)
 		}
 	}
 }

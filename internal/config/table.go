@@ -60,7 +60,7 @@ var table = []setting{
 	{key: "public_url", kind: text, check: publicURL,
 		help: "Address clients reach the server by, as a URL of scheme and host alone; needed when addr is beyond this machine."},
 	{key: "trusted_proxies", kind: list, check: network,
-		help: "Networks of the reverse proxies whose X-Forwarded-* headers are believed, as CIDR."},
+		help: "Networks of the reverse proxies whose X-Forwarded-For is believed, as CIDR."},
 	{key: "tls.cert", kind: text, help: "File with the TLS certificate chain, as PEM."},
 	{key: "tls.key", kind: text, help: "File with the TLS private key, as PEM."},
 	{key: "admin.addr", kind: text, check: listenAddress,
