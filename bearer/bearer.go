@@ -14,7 +14,7 @@
 //	protected resource metadata, RFC 9728  metadata.go
 //	from token to identity                 verify.go token.go claims.go json.go
 //	key sets, fetched once for all         keys.go jwks.go
-//	tokens seen before                     cache.go known.go
+//	tokens seen before                     cache.go known.go connection.go
 //	what was done so far, in numbers       stats.go
 //	opaque tokens, RFC 7662                introspect.go
 package bearer

@@ -56,15 +56,24 @@ func (g *Guard) caller(r *http.Request) (*identity.Caller, *Error) {
 	if refused != nil {
 		return nil, refused
 	}
-	sum, now := fingerprint(token), g.now()
-	if caller := g.cache.get(sum, now); caller != nil {
-		return caller, nil
+	connection := lastOf(r.Context())
+	sum, made := connection.fingerprint(token)
+	now := g.now()
+	caller := g.cache.get(sum, now)
+	if caller == nil {
+		if !isB64token(token) {
+			return nil, refusal(ReasonRequest, errors.New("not exactly one b64token"))
+		}
+		id, refused := g.verify(r.Context(), token, sum, now)
+		if refused != nil {
+			return nil, refused
+		}
+		caller = identity.NewCaller(id)
 	}
-	if !isB64token(token) {
-		return nil, refusal(ReasonRequest, errors.New("not exactly one b64token"))
+	if made {
+		connection.remember(token, sum)
 	}
-	id, refused := g.verify(r.Context(), token, sum, now)
-	return identity.NewCaller(id), refused
+	return caller, nil
 }
 
 // Require is [Guard.Protect] for a handler that needs all of scopes. A token without one of them is answered by

@@ -171,7 +171,7 @@ func Listen(ctx context.Context, s *config.Settings, o Options) (_ *Server, err 
 
 // newHTTP is a server of handler within the limits.
 func (s *Server) newHTTP(ctx context.Context, handler http.Handler) *http.Server {
-	return &http.Server{
+	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: s.settings.Limits.ReadTimeout,
 		ReadTimeout:       s.settings.Limits.ReadTimeout,
@@ -183,6 +183,10 @@ func (s *Server) newHTTP(ctx context.Context, handler http.Handler) *http.Server
 		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
+	if s.guard != nil {
+		server.ConnContext = bearer.ConnContext
+	}
+	return server
 }
 
 // Run answers requests until ctx ends. Then it accepts no further request, lets running calls finish for the shutdown
