@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -36,6 +37,7 @@ type Trail struct {
 
 	mu      sync.Mutex
 	current *set
+	keeps   atomic.Bool // current has a sink
 	closed  bool
 	counts  []*count // of every sink there was, by name
 }
@@ -57,6 +59,7 @@ func NewTrail(o Options) (*Trail, error) {
 		t.logger = slog.New(slog.DiscardHandler)
 	}
 	t.current = t.newSet(o.Sinks, o.Open)
+	t.keeps.Store(len(o.Sinks) > 0)
 	return t, nil
 }
 
@@ -127,16 +130,13 @@ func (t *Trail) Replace(sinks []Sink, open bool) {
 	}
 	old := t.current
 	t.current = next
+	t.keeps.Store(len(sinks) > 0)
 	t.mu.Unlock()
 	old.give()
 }
 
 // Keeps reports whether there is a sink at all.
-func (t *Trail) Keeps() bool {
-	s := t.take()
-	defer s.give()
-	return len(s.sinks) > 0
-}
+func (t *Trail) Keeps() bool { return t.keeps.Load() }
 
 // Close closes the sinks as soon as nobody writes to them. The trail keeps nothing afterwards, and what is written to
 // it is an error. Sinks that come to [Trail.Replace] afterwards are closed.
@@ -145,6 +145,7 @@ func (t *Trail) Close() error {
 	old := t.current
 	was := t.closed
 	t.closed, t.current = true, &set{sinks: []*kept{{sink: closed{}, count: &count{}}}, users: 1}
+	t.keeps.Store(true) // what is written now is an error
 	t.mu.Unlock()
 	if !was {
 		old.give()

@@ -174,8 +174,10 @@ func (s *Server) recognized(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.signedIn.Inc()
 		s.tracing.Verified(r.Context(), "")
-		if v := visitOf(r.Context()); v != nil {
-			v.caller.Store(identity.FromContext(r.Context()))
+		if s.record.Keeps() {
+			if v := visitOf(r.Context()); v != nil {
+				v.caller.Store(identity.FromContext(r.Context()))
+			}
 		}
 		next.ServeHTTP(w, r)
 	})
