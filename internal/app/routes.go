@@ -70,7 +70,18 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 	}
 	s.pages.Register(mux)
 	mux.HandleFunc("GET /{$}", s.front)
-	return s.guarded(mux, s.listener)
+	return s.guarded(straight(protected, mux), s.listener)
+}
+
+// straight takes what is for the MCP endpoint, which is nearly all, past the looking up of its route.
+func straight(endpoint, routes http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == mcpPath && r.URL.RawPath == "" {
+			endpoint.ServeHTTP(w, r)
+			return
+		}
+		routes.ServeHTTP(w, r)
+	})
 }
 
 // guarded is mux behind what stands before every route, for requests that come in at listener.

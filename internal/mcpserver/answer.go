@@ -33,6 +33,9 @@ type answer struct {
 
 	streams *atomic.Int64 // open ones, of all answers
 
+	places *sync.Pool // of *[]byte: where results are written before they are sent
+	place  *[]byte    // the one that this answer has; nil: none
+
 	header http.Header // what is set before the first write, and copied to the wire with it; nil until asked for
 
 	mu        sync.Mutex
@@ -57,6 +60,7 @@ func (h *Handler) newAnswer(w http.ResponseWriter, r *http.Request, requestID st
 		silence:        h.silence,
 		patience:       h.patience,
 		streams:        &h.streams,
+		places:         &h.places,
 	}
 }
 

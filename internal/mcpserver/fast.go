@@ -227,7 +227,7 @@ func (h *Handler) writeResult(a *answer, r *http.Request, m *message) func([]byt
 
 // result is a result of tools/call as it goes out. MCP 2026-07-28 adds who answers, and that this is all.
 func (f *fast) result(a *answer, result *mcp.CallToolResult, isModern bool) ([]byte, error) {
-	b := append(a.beginResult(1024), '{')
+	b := append(a.beginResult(), '{')
 	if meta, err := f.metaOf(result.Meta, isModern); err != nil {
 		return nil, err
 	} else if meta != nil {
@@ -342,7 +342,7 @@ func (f *fast) list(ctx context.Context, a *answer, box *toolbox.Box, method str
 
 // cacheable begins a result that its caller alone may keep for so many milliseconds.
 func (f *fast) cacheable(a *answer, ttl int64, isModern bool) []byte {
-	b := append(a.beginResult(4096), '{')
+	b := append(a.beginResult(), '{')
 	if isModern {
 		b = append(append(append(b, `"resultType":"complete","_meta":`...), f.meta...), ',')
 	}
@@ -368,15 +368,29 @@ func (f *fast) contents(a *answer, uri string, contents []*mcp.ResourceContents)
 	return append(append(b, raw...), '}'), nil
 }
 
-// beginResult begins an answer with a result, which is appended to what it returns.
-func (a *answer) beginResult(room int) []byte {
-	b := append(make([]byte, 0, room), `{"jsonrpc":"2.0","id":`...)
+// beginResult begins an answer with a result, which is appended to what it returns, in a place that result gives back.
+func (a *answer) beginResult() []byte {
+	if a.place, _ = a.places.Get().(*[]byte); a.place == nil {
+		a.place = new([]byte)
+	}
+	b := append((*a.place)[:0], `{"jsonrpc":"2.0","id":`...)
 	b = append(b, a.id...)
 	return append(b, `,"result":`...)
 }
 
 // result answers with what beginResult began.
-func (a *answer) result(b []byte) { a.document(http.StatusOK, append(b, '}')) }
+func (a *answer) result(b []byte) {
+	b = append(b, '}')
+	a.document(http.StatusOK, b)
+	if cap(b) <= maxPlace {
+		*a.place = b
+		a.places.Put(a.place)
+	}
+	a.place = nil
+}
+
+// maxPlace is how many bytes of a place to write in are kept for another answer.
+const maxPlace = 16 << 10
 
 // failed answers with an error of a call that was let in. In the modern era what the caller did wrong is a status too.
 func (a *answer) failed(err *jsonrpc.Error, isModern bool) {

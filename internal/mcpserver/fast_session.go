@@ -22,7 +22,7 @@ var errStopped = errors.New("the client stopped the call")
 func (h *Handler) answerFastIn(a *answer, r *http.Request, m *message, rq *request, body []byte) bool {
 	switch m.method {
 	case "ping":
-		a.result(append(a.beginResult(128), "{}"...))
+		a.result(append(a.beginResult(), "{}"...))
 		return true
 	case "tools/list", "resources/list":
 		list, ok := h.fast.list(r.Context(), a, h.box, m.method, false)

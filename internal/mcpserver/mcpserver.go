@@ -109,6 +109,7 @@ type Handler struct {
 	sessions  *sessions
 	fast      *fast
 	streams   atomic.Int64 // open ones
+	places    sync.Pool    // see answer
 
 	follow  func(ctx context.Context, m Message) context.Context // nil: nobody does
 	onLimit func(limit string)
@@ -267,7 +268,9 @@ func (h *Handler) post(a *answer, r *http.Request) {
 		return
 	}
 	if h.follow != nil {
-		r = r.WithContext(h.follow(r.Context(), Message{Method: m.method, Name: m.name, Trace: m.trace}))
+		if ctx := h.follow(r.Context(), Message{Method: m.method, Name: m.name, Trace: m.trace}); ctx != r.Context() {
+			r = r.WithContext(ctx)
+		}
 	}
 	if fault := accepts(r, "application/json", "text/event-stream"); fault != nil {
 		a.refuse(http.StatusNotAcceptable, fault)

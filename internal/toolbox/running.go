@@ -25,7 +25,8 @@ type running struct {
 
 	mu        sync.Mutex
 	draining  bool
-	calls     map[*runningCall]struct{}
+	calls     runningCall // of a ring: calls.next began last
+	count     int
 	perCaller map[string]int
 	ended     chan struct{} // closed when the last call ends while draining
 }
@@ -38,11 +39,13 @@ type runningCall struct {
 	cancel   context.CancelCauseFunc
 	deadline time.Time   // zero where nothing ends the call but its caller
 	timer    *time.Timer // ends the call; nil where nothing does
+
+	prev, next *runningCall
 }
 
 func (r *running) init(max, maxPerCaller int, timeout time.Duration) {
 	r.max, r.maxPerCaller, r.timeout = max, maxPerCaller, timeout
-	r.calls = map[*runningCall]struct{}{}
+	r.calls.prev, r.calls.next = &r.calls, &r.calls
 	r.perCaller = map[string]int{}
 	r.ended = make(chan struct{})
 }
@@ -59,10 +62,11 @@ func (r *running) begin(ctx context.Context, what Running) (*runningCall, error)
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	mine := r.perCaller[call.caller]
 	switch {
 	case r.draining:
 		return nil, ErrDraining
-	case len(r.calls) >= r.max, id != nil && r.perCaller[call.caller] >= r.maxPerCaller:
+	case r.count >= r.max, id != nil && mine >= r.maxPerCaller:
 		return nil, ErrBusy
 	}
 	call.Context, call.cancel = context.WithCancelCause(ctx)
@@ -70,8 +74,10 @@ func (r *running) begin(ctx context.Context, what Running) (*runningCall, error)
 		call.deadline = time.Now().Add(r.timeout)
 		call.timer = time.AfterFunc(r.timeout, call.expire)
 	}
-	r.calls[call] = struct{}{}
-	r.perCaller[call.caller]++
+	call.prev, call.next = &r.calls, r.calls.next
+	call.prev.next, call.next.prev = call, call
+	r.count++
+	r.perCaller[call.caller] = mine + 1
 	return call, nil
 }
 
@@ -101,18 +107,21 @@ func (r *running) end(call *runningCall) {
 	call.cancel(nil)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.calls, call)
-	if r.perCaller[call.caller]--; r.perCaller[call.caller] == 0 {
+	call.prev.next, call.next.prev = call.next, call.prev
+	r.count--
+	if mine := r.perCaller[call.caller]; mine > 1 {
+		r.perCaller[call.caller] = mine - 1
+	} else {
 		delete(r.perCaller, call.caller)
 	}
-	if r.draining && len(r.calls) == 0 {
+	if r.draining && r.count == 0 {
 		close(r.ended)
 	}
 }
 
 func (r *running) list() []Running {
 	all := []Running{}
-	for call := range r.calls {
+	for call := r.calls.next; call != &r.calls; call = call.next {
 		all = append(all, call.Running)
 	}
 	slices.SortFunc(all, func(x, y Running) int {
@@ -132,7 +141,7 @@ func (b *Box) Running() []Running {
 func (b *Box) Count() int {
 	b.running.mu.Lock()
 	defer b.running.mu.Unlock()
-	return len(b.running.calls)
+	return b.running.count
 }
 
 // returnTime is how long a cancelled call has to return before Drain goes on without it.
@@ -147,7 +156,7 @@ func (b *Box) Drain(ctx context.Context) (finished, cancelled []Running) {
 	finished = r.list()
 	if !r.draining {
 		r.draining = true
-		if len(r.calls) == 0 {
+		if r.count == 0 {
 			close(r.ended)
 		}
 	}
@@ -160,7 +169,7 @@ func (b *Box) Drain(ctx context.Context) (finished, cancelled []Running) {
 	}
 	r.mu.Lock()
 	cancelled = r.list()
-	for call := range r.calls {
+	for call := r.calls.next; call != &r.calls; call = call.next {
 		call.cancel(ErrDraining)
 	}
 	r.mu.Unlock()
