@@ -39,7 +39,7 @@ var plan = map[string][]string{
 		"bearer", "devidp", "policy", "audit", "idp", "oauth", "identity"},
 	"internal/mcpserver":  {"internal/limits", "internal/strictjson", "internal/toolbox", "bearer", "identity"},
 	"internal/calls":      {"internal/toolbox", "identity", "store"},
-	"internal/console":    {"idp", "identity", "oauth", "store"},
+	"internal/console":    {"idp", "identity", "internal/limits", "oauth", "store"},
 	"internal/rest":       {"internal/calls", "internal/limits", "internal/strictjson", "internal/toolbox", "identity", "policy", "store"},
 	"internal/toolbox":    {"internal/nearest", "policy", "audit", "identity"},
 	"internal/tools":      {"internal/nearest"},

@@ -22,6 +22,7 @@ func (s *Server) newAPI(o Options) error {
 		Public:       s.public,
 		MaxBody:      s.settings.Limits.Body,
 		WriteTimeout: s.settings.Limits.WriteTimeout,
+		Streams:      s.streams,
 		RequestID:    func(r *http.Request) string { return telemetry.RequestIDFrom(r.Context()) },
 		Logger:       o.Logger,
 	}
@@ -34,6 +35,9 @@ func (s *Server) newAPI(o Options) error {
 		}
 		options.NeedsScope = s.guard.InsufficientScope
 		options.SignIn = s.documentedSignIn
+		if s.console != nil {
+			options.Cookie = s.console.Cookie()
+		}
 	}
 	var err error
 	s.api, err = rest.New(options)

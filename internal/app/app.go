@@ -75,6 +75,7 @@ type Server struct {
 	callers   *limits.Rate   // by identity; nil: no limit
 	addresses *limits.Rate   // by where a request comes from, of those that fail to sign in; nil: no limit
 	signIns   *limits.Rate   // by where a request comes from, of those that begin a sign-in to the console
+	streams   *limits.Shares // of events
 	policy    *policy.Policy // at the start; the box has the one in use
 	shadow    *policy.Policy // nil: none is tried out
 	box       *toolbox.Box
@@ -109,6 +110,18 @@ type CutOffError struct{ Calls []string }
 func (e *CutOffError) Error() string {
 	return "cancelled at shutdown: " + strings.Join(e.Calls, ", ")
 }
+
+// SetupError is why a server does not start where a person can mend that.
+type SetupError struct {
+	Err  error
+	Mend string // what to do, for a hint
+}
+
+// Error says what is wrong.
+func (e *SetupError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *SetupError) Unwrap() error { return e.Err }
 
 // Listen takes the addresses of s and builds the server behind them; the development provider, where s asks for it,
 // answers at once, everything else with [Server.Run]. ctx ends the development provider. After an error nothing is

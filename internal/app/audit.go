@@ -60,14 +60,14 @@ func openSinks(a *config.Audit, o Options) (sinks []audit.Sink, err error) {
 	if a.Syslog != "" {
 		syslog, err := audit.OpenSyslog(a.Syslog)
 		if err != nil {
-			return sinks, fmt.Errorf("audit.syslog: %w", err)
+			return sinks, &SetupError{fmt.Errorf("audit.syslog: %w", err), "name a syslog with --audit-syslog, such as unix:///dev/log or tls://logs.example.com:6514"}
 		}
 		sinks = append(sinks, syslog)
 	}
 	if a.OTel {
 		otel, err := telemetry.OpenAuditLog(context.Background(), cmp.Or(o.Version, "devel"), o.Now)
 		if err != nil {
-			return sinks, fmt.Errorf("audit.otel: %w", err)
+			return sinks, &SetupError{fmt.Errorf("audit.otel: %w", err), "see that OTEL_EXPORTER_OTLP_ENDPOINT and its neighbours name a collector"}
 		}
 		sinks = append(sinks, otel)
 	}

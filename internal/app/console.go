@@ -41,6 +41,7 @@ func (s *Server) newConsole(o Options, provider idp.Provider) error {
 			s.api.Refused(w, r, status, code, detail, nil)
 		},
 		Begins:   s.limitSignIns,
+		Streams:  s.streams,
 		Provider: origin, ClientID: s.Addresses().ClientID, MCP: s.public + mcpPath, Public: s.public,
 		Idle: s.settings.Console.Idle, Absolute: s.settings.Console.Lifetime,
 		Now: o.Now, Logger: o.Logger,

@@ -25,6 +25,13 @@ const (
 	signInBurst = 100
 )
 
+// maxStreams are the streams of events that may be open at once, of calls and of the console's sessions, and
+// maxStreamsPerCaller those of one caller. A browser holds four.
+const (
+	maxStreams          = 10_000
+	maxStreamsPerCaller = 64
+)
+
 // newLimits says how many requests a caller may send, how many may fail to sign in from one address, and how many
 // sign-ins begin there.
 func (s *Server) newLimits(l *config.Limits, o Options) {
@@ -32,6 +39,7 @@ func (s *Server) newLimits(l *config.Limits, o Options) {
 		return limits.New(limits.Options{PerSecond: int(perSecond), Burst: burst * int(perSecond), Now: o.Now})
 	}
 	s.callers, s.addresses = rate(l.CallerRate), rate(l.AddressRate)
+	s.streams = limits.NewShares(maxStreams, maxStreamsPerCaller)
 	s.signIns = limits.New(limits.Options{PerSecond: signInRate, Burst: signInBurst, Now: o.Now})
 }
 

@@ -35,7 +35,7 @@ func TestTheCommittedDocumentIsWhatServeAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, err := rest.New(rest.Options{Box: box, Calls: runner, Version: "devel", Public: "https://mcp.example.com",
+	api, err := rest.New(rest.Options{Box: box, Calls: runner, Version: "devel", Public: "https://mcp.example.com", Cookie: "__Host-fastmcp-auth",
 		Protect: func(h http.Handler) http.Handler { return h }, NeedsScope: func(http.ResponseWriter, *http.Request, []string) {},
 		SignIn: func(context.Context) rest.SignIn {
 			return rest.SignIn{Issuer: "https://sso.example.com", AuthorizationURL: "https://sso.example.com/authorize", TokenURL: "https://sso.example.com/token", Scope: "execute"}

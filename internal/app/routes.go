@@ -58,7 +58,9 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 	switch {
 	case s.guard == nil:
 		mux.HandleFunc("GET /console/session", console.Open(s.public+mcpPath))
-	case s.console != nil:
+	case s.console == nil:
+		mux.HandleFunc("GET /console/session", console.Unset(s.public, s.public+mcpPath))
+	default:
 		s.console.Register(mux)
 	}
 	mux.Handle(mcpPath, protected)

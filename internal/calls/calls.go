@@ -105,6 +105,8 @@ type Runner struct {
 	logger *slog.Logger
 	name   string // of this server among those that share the store
 
+	reading chan struct{} // holds one value for each large call that is being read
+
 	mu     sync.Mutex
 	cancel map[string]context.CancelFunc // by call
 	group  sync.WaitGroup
@@ -116,7 +118,7 @@ func New(o Options) (*Runner, error) {
 	if o.Box == nil || o.Store == nil {
 		return nil, errors.New("calls: Box or Store is missing")
 	}
-	r := &Runner{box: o.Box, store: o.Store, keep: o.Keep, now: o.Now, logger: o.Logger, name: rand.Text(), cancel: map[string]context.CancelFunc{}}
+	r := &Runner{box: o.Box, store: o.Store, keep: o.Keep, now: o.Now, logger: o.Logger, name: rand.Text(), cancel: map[string]context.CancelFunc{}, reading: make(chan struct{}, maxReading)}
 	if r.keep == 0 {
 		r.keep = 24 * time.Hour
 	}

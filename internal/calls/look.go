@@ -16,6 +16,14 @@ func (r *Runner) Look(ctx context.Context, id string) (*Call, error) {
 	if err != nil {
 		return nil, err
 	}
+	if rec.Size > partSize {
+		select {
+		case r.reading <- struct{}{}:
+			defer func() { <-r.reading }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	call := rec.Call
 	if call.Arguments, err = r.loadParts(ctx, argumentsLog(id)); err != nil {
 		return nil, err
@@ -29,6 +37,15 @@ func (r *Runner) Look(ctx context.Context, id string) (*Call, error) {
 		call.Progress, err = r.progress(ctx, id)
 	}
 	return &call, err
+}
+
+// Size is about how many bytes [Runner.Look] reads of a call of the caller in ctx. The error is as there.
+func (r *Runner) Size(ctx context.Context, id string) (int, error) {
+	rec, err := r.own(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	return rec.Size, nil
 }
 
 // own returns a call of the caller in ctx.

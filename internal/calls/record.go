@@ -2,6 +2,7 @@ package calls
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,11 +13,12 @@ import (
 )
 
 const (
-	longest  = 24 * time.Hour // that a call may run or wait for an answer
-	maxParts = 64             // of a result or of arguments
-	partSize = 512 << 10      // bytes
-	history  = 50             // calls that are kept of one caller
-	maxKept  = 32 << 20       // bytes of arguments and results that are kept of one caller, the newest call aside
+	longest    = 24 * time.Hour // that a call may run or wait for an answer
+	maxParts   = 64             // of a result or of arguments
+	partSize   = 512 << 10      // bytes
+	maxReading = 4              // large calls that are read at a time; others wait
+	history    = 50             // calls that are kept of one caller
+	maxKept    = 32 << 20       // bytes of arguments and results that are kept of one caller, the newest call aside
 )
 
 // record is what is kept of a call beside its events, arguments and result.
@@ -101,16 +103,28 @@ func (r *Runner) saveParts(ctx context.Context, log string, data []byte) error {
 	return nil
 }
 
+// loadParts reads them one at a time: a store that answers one question at a time answers others in between.
 func (r *Runner) loadParts(ctx context.Context, log string) ([]byte, error) {
-	parts, err := r.store.Entries(ctx, log, 0, maxParts)
-	if err != nil {
-		return nil, unreachable(err)
-	}
 	var whole bytes.Buffer
-	for _, p := range parts {
-		whole.Write(p.Data)
+	for after := uint64(0); ; {
+		parts, err := r.store.Entries(ctx, log, after, 1)
+		if err != nil {
+			return nil, unreachable(err)
+		}
+		for _, p := range parts {
+			after = p.Index
+			whole.Write(p.Data)
+		}
+		switch {
+		case len(parts) == 1 && len(parts[0].Data) == partSize:
+			continue
+		case len(parts) == 0 && whole.Len() > 0: // it ends where a part does, unless it was forgotten meanwhile
+			if first, err := r.store.Entries(ctx, log, 0, 1); err != nil || len(first) == 0 {
+				return nil, cmp.Or(unreachable(err), ErrNotFound)
+			}
+		}
+		return whole.Bytes(), nil
 	}
-	return whole.Bytes(), nil
 }
 
 // forget removes all that is kept of a call, and the key that stands for it.

@@ -108,7 +108,7 @@ func (d *demo) start(ctx context.Context) error {
 		server, err = app.Listen(ctx, d.settings, options)
 	}
 	if err != nil {
-		return err
+		return mendable(err)
 	}
 	d.server, d.at = server, server.Addresses()
 	d.steps.OK("the development identity provider is up", d.at.Issuer)

@@ -46,14 +46,8 @@ func serve(ctx context.Context, load func() (*config.Settings, error), s streams
 	}
 	log := logger(settings, s.err)
 	server, err := app.Listen(ctx, settings, app.Options{Version: version(), Logger: log, Stdout: s.out})
-	if inUse(err) {
-		return &hintError{err: err, hint: "listen elsewhere with --addr, or on any free port with --addr 127.0.0.1:0"}
-	}
-	if hint := wayTo(err); hint != "" {
-		return &hintError{code: exitCode(err), err: err, hint: hint}
-	}
 	if err != nil {
-		return err
+		return mendable(err)
 	}
 	manager := serviceManager(log)
 	onHangup(ctx, func() {
@@ -70,6 +64,20 @@ func serve(ctx context.Context, load func() (*config.Settings, error), s streams
 	err = server.Run(ctx)
 	if cut := (*app.CutOffError)(nil); errors.As(err, &cut) {
 		return &hintError{code: exitCancelled, err: err, hint: "allow longer calls to finish with --limits-shutdown-grace"}
+	}
+	return err
+}
+
+// mendable gives the error of a start its hint.
+func mendable(err error) error {
+	if inUse(err) {
+		return &hintError{err: err, hint: "listen elsewhere with --addr, or on any free port with --addr 127.0.0.1:0"}
+	}
+	if wrong := (*app.SetupError)(nil); errors.As(err, &wrong) {
+		return &hintError{err: err, hint: wrong.Mend}
+	}
+	if hint := wayTo(err); hint != "" {
+		return &hintError{code: exitCode(err), err: err, hint: hint}
 	}
 	return err
 }

@@ -34,7 +34,7 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request) {
 		h.home(w, r, "sign_in_error", "store_unavailable")
 		return
 	}
-	h.setCookie(w, h.session, id, http.SameSiteStrictMode, 0)
+	h.hold(w, id)
 	h.o.Logger.InfoContext(r.Context(), "signed in", "issuer", s.Issuer, "who", s.Identity.Subject)
 	http.Redirect(w, r, back, http.StatusSeeOther)
 }
@@ -63,8 +63,15 @@ func (h *Handler) comeBack(r *http.Request) (s *session, back string, fail *fail
 	case q.Get("code") == "":
 		return nil, "", &failure{"invalid_response", errors.New("no code")}
 	}
-	s, fail = h.exchange(r.Context(), a, q.Get("code"))
-	return s, a.ReturnTo, fail
+	if s, fail = h.exchange(r.Context(), a, q.Get("code")); fail != nil {
+		return nil, "", fail
+	}
+	for _, earlier := range []string{a.Earlier, cookie(r, h.present)} {
+		if earlier != "" {
+			s.earlier = append(s.earlier, earlier)
+		}
+	}
+	return s, a.ReturnTo, nil
 }
 
 // attempt takes the sign-in that state stands for, which ends it, and holds it against the browser.
@@ -118,7 +125,7 @@ func (h *Handler) exchange(ctx context.Context, a *attempt, code string) (*sessi
 		return nil, &failure{"not_admitted", errors.New("the access token is another person's than the ID token")}
 	}
 	now := h.o.Now()
-	s := &session{Issuer: who.Issuer, Subject: who.Subject, Provider: who.Session, Begun: now, Seen: now, CSRF: token(), Asked: a.Scopes, Identity: *id, Claims: who.claims, earlier: a.Earlier}
+	s := &session{Issuer: who.Issuer, Subject: who.Subject, Provider: who.Session, Begun: now, Seen: now, CSRF: token(), Asked: a.Scopes, Identity: *id, Claims: who.claims}
 	s.keep(got, now)
 	return s, nil
 }

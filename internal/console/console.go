@@ -21,6 +21,7 @@ import (
 
 	"github.com/fastmcp-auth/fastmcp-auth/identity"
 	"github.com/fastmcp-auth/fastmcp-auth/idp"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/limits"
 	"github.com/fastmcp-auth/fastmcp-auth/store"
 )
 
@@ -46,6 +47,9 @@ type Options struct {
 	// Begins stands before what begins a sign-in, which anybody may, and which is kept for a while: it turns away who
 	// begins too many. Nil lets everyone begin.
 	Begins func(http.Handler) http.Handler
+
+	// Streams are the streams that are open, of all and of each person; nil means 10,000 and 64.
+	Streams *limits.Shares
 
 	Provider Provider // where people sign in
 	ClientID string   // that programs sign in with, for pages to show; may be empty
@@ -94,6 +98,7 @@ type Handler struct {
 	origin  provider
 	session string // name of the cookie
 	visitor string // name of the cookie that ties a sign-in to a browser
+	present string // name of the cookie that says which session a browser has, to the one route that ends it
 }
 
 // New returns a handler. It refuses what cannot work, and asks nobody.
@@ -113,6 +118,9 @@ func New(o Options) (*Handler, error) {
 	if o.Begins == nil {
 		o.Begins = func(next http.Handler) http.Handler { return next }
 	}
+	if o.Streams == nil {
+		o.Streams = limits.NewShares(10_000, 64)
+	}
 	if o.Idle == 0 {
 		o.Idle = time.Hour
 	}
@@ -130,7 +138,7 @@ func New(o Options) (*Handler, error) {
 	}
 	h := &Handler{o: o, public: public, secure: public.Scheme == "https"}
 	h.origin = provider{Provider: o.Provider, http: o.HTTPClient, now: o.Now}
-	h.session, h.visitor = cookieNames(public)
+	h.session, h.visitor, h.present = cookieNames(public)
 	return h, nil
 }
 

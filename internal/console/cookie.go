@@ -10,12 +10,29 @@ import (
 
 // cookieNames are those of a site. With https the browser holds them to the prefix's promises: this host alone, all of it,
 // never over http (RFC 6265bis, section 4.1.3.2). On loopback, where ports share cookies, each port has names of its own.
-func cookieNames(public *url.URL) (session, visitor string) {
+func cookieNames(public *url.URL) (session, visitor, present string) {
 	if public.Scheme == "https" {
-		return "__Host-fastmcp-auth", "__Host-fastmcp-auth-sign-in"
+		return "__Host-fastmcp-auth", "__Host-fastmcp-auth-sign-in", "__Host-fastmcp-auth-present"
 	}
 	port := public.Port()
-	return "fastmcp-auth-" + port, "fastmcp-auth-sign-in-" + port
+	return "fastmcp-auth-" + port, "fastmcp-auth-sign-in-" + port, "fastmcp-auth-present-" + port
+}
+
+// Cookie is the name of the session's cookie, for whoever describes it.
+func (h *Handler) Cookie() string { return h.session }
+
+// hold gives a browser the session with that id. Browsers keep the session's own cookie to themselves where another site
+// leads here, as the provider does at the end of a sign-in; so a second one names the session then, and opens nothing: it
+// holds what the id is looked up by, from which nobody comes to the id.
+func (h *Handler) hold(w http.ResponseWriter, id string) {
+	h.setCookie(w, h.session, id, http.SameSiteStrictMode, 0)
+	h.setCookie(w, h.present, digest(id), http.SameSiteLaxMode, 0)
+}
+
+// release takes the session from a browser.
+func (h *Handler) release(w http.ResponseWriter) {
+	h.setCookie(w, h.session, "", http.SameSiteStrictMode, -1)
+	h.setCookie(w, h.present, "", http.SameSiteLaxMode, -1)
 }
 
 // token makes 256 bits that nobody guesses, as text.

@@ -54,7 +54,7 @@ func (h *Handler) fromPage(r *http.Request, s *session) bool {
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case errors.Is(err, errNoSession):
-		h.setCookie(w, h.session, "", http.SameSiteStrictMode, -1)
+		h.release(w)
 		h.o.Refuse(w, r, http.StatusUnauthorized, "session_expired", "the session has ended; sign in again")
 	case errors.Is(err, errAway), h.o.Unavailable(err):
 		h.o.Logger.WarnContext(r.Context(), "a session cannot be judged", "cause", err)

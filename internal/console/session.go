@@ -33,7 +33,7 @@ type session struct {
 
 	key      string // digest of the cookie
 	revision uint64
-	earlier  string // key of the session that this one replaces
+	earlier  []string // keys of the sessions that this one replaces
 }
 
 var (
@@ -78,14 +78,48 @@ func (h *Handler) open(ctx context.Context, s *session) (id string, err error) {
 		logs = append(logs, providerLog(s.Issuer, "sid\x00"+s.Provider))
 	}
 	for _, log := range logs {
-		if _, err := h.o.Store.Append(ctx, log, []byte(s.key), store.Keep{TTL: h.o.Absolute, Most: 1000}); err != nil {
+		if err := h.enter(ctx, log, s.key); err != nil {
 			return "", errors.Join(err, h.end(ctx, s.key))
 		}
 	}
-	if s.earlier != "" {
-		return id, h.end(ctx, s.earlier)
+	for _, earlier := range s.earlier {
+		err = errors.Join(err, h.end(ctx, earlier))
 	}
-	return id, nil
+	return id, err
+}
+
+// maxSessions are those of the newest sign-ins of one person. Older ones end, so that none is ever out of reach of a
+// sign-out everywhere.
+const maxSessions = 100
+
+// enter adds a session to a log of sessions, and ends those that are too many there. The log keeps more than that, so
+// that none falls out of it while it goes on, whatever comes in between.
+func (h *Handler) enter(ctx context.Context, log, key string) error {
+	if _, err := h.o.Store.Append(ctx, log, []byte(key), store.Keep{TTL: h.o.Absolute, Most: 2 * maxSessions}); err != nil {
+		return err
+	}
+	all, err := h.o.Store.Entries(ctx, log, 0, 0)
+	if err != nil {
+		return err
+	}
+	for _, old := range all[:max(0, len(all)-maxSessions)] {
+		if err := h.endOld(ctx, string(old.Data)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endOld ends a session where it is still there.
+func (h *Handler) endOld(ctx context.Context, key string) error {
+	_, err := h.o.Store.Get(ctx, sessionKey(key))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return h.end(ctx, key)
 }
 
 // save writes a session where nobody else has since it was read.

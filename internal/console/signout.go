@@ -101,7 +101,7 @@ func (h *Handler) endSession(at *endpoints, s *session) *url.URL {
 
 func (h *Handler) signedOut(w http.ResponseWriter, to *url.URL) {
 	noStore(w)
-	h.setCookie(w, h.session, "", http.SameSiteStrictMode, -1)
+	h.release(w)
 	w.Header().Set("Clear-Site-Data", `"cache"`)
 	w.Header().Set("Content-Type", "application/json")
 	place := "/?signed_out=1"

@@ -14,7 +14,8 @@ import (
 // told is what a page may know of its session: never a token.
 type told struct {
 	SignedIn bool               `json:"signed_in"`
-	Mode     string             `json:"mode"` // "sign-in", or "open" where nobody signs in
+	Mode     string             `json:"mode"` // "sign-in", "open" where nobody signs in, or "unset" where nobody can
+	Unset    *toldUnset         `json:"unset,omitempty"`
 	Provider *toldProvider      `json:"provider,omitempty"`
 	CSRF     string             `json:"csrf,omitempty"`
 	Identity *identity.Identity `json:"identity,omitempty"`
@@ -24,6 +25,12 @@ type told struct {
 	Absolute *time.Time         `json:"expires_at,omitempty"`
 	MCP      string             `json:"mcp_url"`
 	ClientID string             `json:"client_id,omitempty"` // for programs that sign in
+}
+
+// toldUnset is what is missing, where nobody can sign in.
+type toldUnset struct {
+	Setting     string `json:"setting"`
+	RedirectURI string `json:"redirect_uri"` // for the client at the provider
 }
 
 type toldProvider struct {
@@ -36,6 +43,14 @@ func Open(mcp string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { writeTold(w, &told{Mode: "open", MCP: mcp}) }
 }
 
+// Unset answers GET /console/session where people sign in, but the console has no client to sign in as: it says what to
+// set, and what the provider must let it do. public is the base URL that browsers see.
+func Unset(public, mcp string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		writeTold(w, &told{Mode: "unset", MCP: mcp, Unset: &toldUnset{Setting: "console.client_id", RedirectURI: public + CallbackPath}})
+	}
+}
+
 func (h *Handler) tell(w http.ResponseWriter, r *http.Request) {
 	t := &told{Mode: "sign-in", Provider: &toldProvider{h.o.Provider.Name, h.o.Provider.Issuer.Name}, MCP: h.o.MCP, ClientID: h.o.ClientID}
 	s, err := h.current(r)
@@ -46,7 +61,7 @@ func (h *Handler) tell(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.Is(err, errNoSession):
 		if len(r.CookiesNamed(h.session)) > 0 {
-			h.setCookie(w, h.session, "", http.SameSiteStrictMode, -1)
+			h.release(w)
 		}
 		writeTold(w, t)
 		return
@@ -72,6 +87,13 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
+	who := s.Identity.Key()
+	if !h.o.Streams.Enter(who) {
+		w.Header().Set("Retry-After", "5")
+		h.o.Refuse(w, r, http.StatusTooManyRequests, "busy", "you follow as much at once as one may; close what you do not watch")
+		return
+	}
+	defer h.o.Streams.Leave(who)
 	ctx, stop := context.WithCancel(r.Context())
 	defer stop()
 	woken, err := h.o.Store.Watch(ctx, changesLog(s.key))

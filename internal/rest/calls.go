@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/fastmcp-auth/fastmcp-auth/identity"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/calls"
 	"github.com/fastmcp-auth/fastmcp-auth/store"
 )
@@ -57,6 +58,17 @@ func (h *Handler) calls(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) call(w http.ResponseWriter, r *http.Request) error {
+	size, err := h.o.Calls.Size(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if size > cheapBody {
+		key := identity.FromContext(r.Context()).Key()
+		if !h.results.Enter(key) {
+			return problem(http.StatusTooManyRequests, "busy", "you are reading too many large results at once; try again when one has arrived")
+		}
+		defer h.results.Leave(key)
+	}
 	call, err := h.o.Calls.Look(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err

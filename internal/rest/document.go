@@ -131,8 +131,10 @@ func (h *Handler) security(signIn SignIn) members {
 		return members{}
 	}
 	schemes := members{
-		"bearer":  members{"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token of " + signIn.Issuer},
-		"console": members{"type": "apiKey", "in": "cookie", "name": "__Host-fastmcp-auth", "description": "The session of the web console. Requests that change something need its X-CSRF-Token too."},
+		"bearer": members{"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token of " + signIn.Issuer},
+	}
+	if h.o.Cookie != "" {
+		schemes["console"] = members{"type": "apiKey", "in": "cookie", "name": h.o.Cookie, "description": "The session of the web console. Requests that change something need its X-CSRF-Token too."}
 	}
 	if signIn.AuthorizationURL != "" {
 		schemes["oauth2"] = members{"type": "oauth2", "flows": members{"authorizationCode": members{

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/fastmcp-auth/fastmcp-auth/identity"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/calls"
 )
 
@@ -23,6 +24,11 @@ func (h *Handler) events(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	key := identity.FromContext(r.Context()).Key()
+	if !h.o.Streams.Enter(key) {
+		return problem(http.StatusTooManyRequests, "busy", "you follow as much at once as one may; close what you do not watch")
+	}
+	defer h.o.Streams.Leave(key)
 	ctx, stop := context.WithCancel(r.Context())
 	defer stop()
 	follow, err := h.o.Calls.Follow(ctx, r.PathValue("id"), after)

@@ -44,10 +44,14 @@ type Options struct {
 	Version string // of the program
 	Public  string // base URL that clients see, without a slash at the end
 	// SignIn is what the document says of signing in, as far as it is known when somebody asks; nil means nothing.
-	SignIn    func(context.Context) SignIn
+	SignIn func(context.Context) SignIn
+	// Cookie is the name of the cookie of the console's session, for the document; empty means that there is none.
+	Cookie string
+	// Streams are the streams of events that are open, of all and of each caller; nil means 10,000 and 64.
+	Streams   *limits.Shares
 	MaxBody   int64         // bytes of a request; 0 means 4 MiB
 	Keepalive time.Duration // between comments in a stream that is silent; 0 means 15 seconds
-	// WriteTimeout is the longest that one event may take to leave; 0 means 30 seconds.
+	// WriteTimeout is the longest that one event, or 64 KiB of an answer, may take to leave; 0 means 30 seconds.
 	WriteTimeout time.Duration
 	// RequestID names a request; nil means that none has a name.
 	RequestID func(*http.Request) string
@@ -65,6 +69,7 @@ type SignIn struct {
 type Handler struct {
 	o       Options
 	bodies  *limits.Shares            // large ones that are being read
+	results *limits.Shares            // large ones that are being written
 	written atomic.Pointer[described] // nil before anybody asked
 }
 
@@ -91,7 +96,10 @@ func New(o Options) (*Handler, error) {
 	if o.SignIn == nil {
 		o.SignIn = func(context.Context) SignIn { return SignIn{} }
 	}
-	return &Handler{o: o, bodies: limits.NewShares(maxBodies, maxBodiesPerUser)}, nil
+	if o.Streams == nil {
+		o.Streams = limits.NewShares(10_000, 64)
+	}
+	return &Handler{o: o, bodies: limits.NewShares(maxBodies, maxBodiesPerUser), results: limits.NewShares(maxResults, maxResultsPerUser)}, nil
 }
 
 // Register puts every operation into mux, each behind sign-in by itself, and the document, which everyone may read.
@@ -119,6 +127,7 @@ func (h *Handler) Register(mux *http.ServeMux) {
 // serve lets one function write every refusal.
 func (h *Handler) serve(handle func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w = &paced{ResponseWriter: w, control: http.NewResponseController(w), patience: h.o.WriteTimeout}
 		if err := handle(w, r); err != nil {
 			h.refuse(w, r, err)
 		}

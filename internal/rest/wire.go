@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fastmcp-auth/fastmcp-auth/identity"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/strictjson"
@@ -23,6 +24,34 @@ const (
 	maxBodies        = 256
 	maxBodiesPerUser = 32
 )
+
+// How many results of more than cheapBody bytes may be held in memory at a time, because they are being written. Each is
+// read from the store as a whole.
+const (
+	maxResults        = 64
+	maxResultsPerUser = 8
+)
+
+// paced is an answer that a slow reader cannot hold for ever: each piece of it must leave in time.
+type paced struct {
+	http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration
+}
+
+// Unwrap lets a controller come to what is below.
+func (p *paced) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+func (p *paced) Write(data []byte) (written int, err error) {
+	const piece = 64 << 10
+	for {
+		p.control.SetWriteDeadline(time.Now().Add(p.patience)) // not every writer has deadlines; net/http ends this one with the request
+		n, err := p.ResponseWriter.Write(data[:min(piece, len(data))])
+		if written, data = written+n, data[n:]; err != nil || len(data) == 0 {
+			return written, err
+		}
+	}
+}
 
 // body reads a request's JSON object, strictly. Nothing else is taken, whatever it is called.
 func (h *Handler) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {

@@ -83,8 +83,7 @@ export async function looksGood(page) {
 
 export const card = (page) => page.locator('article.card').first()
 
-/** How far the newest call is, in percent. */
-export const percent = async (page) => Number(await card(page).getByRole('progressbar').getAttribute('aria-valuenow'))
+const percent = async (page) => Number(await card(page).getByRole('progressbar').getAttribute('aria-valuenow'))
 
 /** Sees the newest call's bar move: some values, each more than the one before. */
 export async function moves(page, values = 4) {
@@ -93,9 +92,10 @@ export async function moves(page, values = 4) {
       new Promise((resolve) => {
         const seen = []
         const look = () => {
-          const now = document.querySelector('[role=progressbar]')?.getAttribute('aria-valuenow')
+          const newest = document.querySelector('article.card')
+          const now = newest?.querySelector('[role=progressbar]')?.getAttribute('aria-valuenow')
           if (now && Number(now) !== seen.at(-1)) seen.push(Number(now))
-          if (seen.length === enough || !now) resolve(seen)
+          if (seen.length === enough || newest?.dataset.state !== 'running') resolve(seen)
           else requestAnimationFrame(look)
         }
         look()
@@ -104,6 +104,18 @@ export async function moves(page, values = 4) {
   )
   assert.equal(seen.length, values)
   assert.deepEqual(seen, seen.toSorted((a, b) => a - b))
+}
+
+/** Reloads the page, and sees the newest call go on from where it was: its bar fills as what has happened is read again. */
+export async function goesOn(page) {
+  const before = await percent(page)
+  assert.ok(before > 0 && before < 100, `${before} percent is no middle`)
+  await page.reload()
+  await page.waitForFunction((before) => {
+    const newest = document.querySelector('article.card')
+    const now = newest?.querySelector('[role=progressbar]')?.getAttribute('aria-valuenow')
+    return (now && Number(now) >= before) || newest?.dataset.state === 'completed'
+  }, before)
 }
 
 /** Cancels the newest call, and sees that it is. */

@@ -63,7 +63,8 @@ func TestNoTokenInTheBrowser(t *testing.T) {
 	}
 }
 
-func TestTheConsoleSignedIn(t *testing.T) {
+// attack 9: what other pages send. attack 10: a sign-in that another site has begun. And all that people do.
+func TestAttack9_Attack10_TheConsoleSignedIn(t *testing.T) {
 	policy, err := filepath.Abs("clock.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -84,6 +85,11 @@ func TestTheConsoleWhenASessionsTimeIsUp(t *testing.T) {
 	everyCharacter(t, func(t *testing.T, character devidp.Character) {
 		apart(t, devidp.Options{Character: character}, "CONSOLE_IDLE=12s", "CONSOLE_LIFETIME=24s").walk(t, "expiry.mjs")
 	})
+}
+
+func TestTheConsoleWhereNobodyCanSignIn(t *testing.T) {
+	p := serve(t, "PROVIDER_KIND=dev", "PROVIDER_ISSUER=http://127.0.0.1:1")
+	console.Walk{Script: "unset.mjs", Console: p.Ready.Base()}.Run(t)
 }
 
 func everyCharacter(t *testing.T, test func(*testing.T, devidp.Character)) {

@@ -1,4 +1,4 @@
-// A way to the server that can be cut, as a train in a tunnel cuts it.
+// Other servers on this machine: a way to ours that can be cut, as a train in a tunnel cuts it, and somebody's who means ill.
 import { createServer, request } from 'node:http'
 
 /** Stands before the server at base; cut ends every connection that is open. */
@@ -26,4 +26,11 @@ export async function cuttable(base) {
     cut: () => open.forEach((socket) => socket.destroy()),
     close: () => (open.forEach((socket) => socket.destroy()), server.close()),
   }
+}
+
+/** A server on another port of the same machine, to which a browser is as near as to ours: cookies do not tell ports apart. */
+export async function neighbour() {
+  const server = createServer((_, answer) => answer.writeHead(200, { 'content-type': 'text/html' }).end('<title>next door</title>'))
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return { at: `http://127.0.0.1:${server.address().port}`, close: () => server.close() }
 }

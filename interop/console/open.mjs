@@ -1,5 +1,5 @@
 // The whole way where nobody signs in.
-import { assert, cancels, card, moves, percent, person, reverse, walk } from './browser.mjs'
+import { assert, cancels, card, goesOn, moves, person, reverse, walk } from './browser.mjs'
 import { cuttable } from './cut.mjs'
 import { base } from './people.mjs'
 
@@ -47,10 +47,7 @@ await walk({
     await moves(page)
   },
   'a reload in the middle shows it going on, and its end': async () => {
-    const before = await percent(page)
-    await page.reload()
-    await card(page).getByRole('progressbar').waitFor()
-    assert.ok((await percent(page)) >= before)
+    await goesOn(page)
     await card(page).getByText('Done', { exact: true }).waitFor()
     await card(page).getByText('desserts').first().waitFor()
   },

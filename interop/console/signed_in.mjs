@@ -1,5 +1,6 @@
 // People who sign in: what they see, what they may do, and how it ends, wherever it is ended. The same at every provider.
-import { assert, cancels, card, looksGood, moves, percent, person, reverse, walk } from './browser.mjs'
+import { assert, cancels, card, goesOn, looksGood, moves, person, reverse, walk } from './browser.mjs'
+import { neighbour } from './cut.mjs'
 import { base, disabled, door, enter, first, keycloak, leaveProvider, off, second, signIn, signOut, tells } from './people.mjs'
 
 const here = await person()
@@ -30,23 +31,64 @@ await walk({
     assert.equal(session.sameSite, 'Strict')
     assert.equal(await page.evaluate(() => document.cookie), '')
   },
+  'attack 10: a sign-in that a link of another site begins ends the session that was there': async () => {
+    const before = await sessionOf(context)
+    const tab = await context.newPage()
+    // A link on a page of its own origin, which the browser takes for another site's.
+    await tab.goto(`data:text/html,<a href="${base}/console/sign-in?return_to=/settings">free cake</a>`)
+    const begun = tab.waitForRequest((request) => request.url().startsWith(base + '/console/sign-in'))
+    await signIn(tab, first, { remembered: true, press: () => tab.getByRole('link').click() })
+    const sent = (await (await begun).allHeaders()).cookie ?? ''
+    assert.ok(!sent.includes(before.value), 'the browser sends the cookie to whom another site leads')
+    assert.equal(new URL(tab.url()).pathname, '/settings')
+    const now = await sessionOf(context)
+    assert.notEqual(now.value, before.value)
+    const asked = (session) => fetch(base + '/api/v1/tools', { headers: { cookie: `${session.name}=${session.value}` } })
+    assert.equal((await asked(before)).status, 401)
+    assert.equal((await asked(now)).status, 200)
+    await tab.close()
+    await page.goto(base + '/tools/reverse_tool')
+    await page.getByRole('link', { name: first.name }).waitFor()
+  },
   'a call is begun, its bar moves, and it goes on after a reload in the middle': async () => {
     await reverse(page, 'stressed')
     await card(page).getByRole('progressbar').waitFor()
     await moves(page)
-    const before = await percent(page)
-    await page.reload()
-    await card(page).getByRole('progressbar').waitFor()
-    assert.ok((await percent(page)) >= before)
+    await goesOn(page)
     await card(page).getByText('desserts').first().waitFor()
   },
   'a call is cancelled': async () => {
     await reverse(page, 'never mind')
     await cancels(page)
   },
-  'a request without the proof that a page sent it is refused': async () => {
+  'attack 9: a request without the proof that a page sent it is refused': async () => {
     const status = await page.evaluate(async () => (await fetch('/api/v1/calls', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"tool":"reverse_tool","arguments":{"query":"x"}}' })).status)
     assert.equal(status, 403)
+  },
+  'attack 9: a page next door sends what it likes with this browser’s cookies, and is refused': async () => {
+    const evil = await neighbour()
+    here.seen.own.push(evil.at + '/')
+    const tab = await context.newPage()
+    await tab.goto(evil.at)
+    const refused = async (path, send, ...given) => {
+      const asked = tab.waitForRequest((request) => request.url() === base + path)
+      await tab.evaluate(send, ...given)
+      const request = await asked
+      assert.equal((await request.response()).status(), 403, `${request.method()} ${path}`)
+      return (await request.allHeaders()).cookie ?? ''
+    }
+    const simple = ([at, type]) => void fetch(at, { method: 'POST', mode: 'no-cors', credentials: 'include', headers: { 'Content-Type': type }, body: '{"tool":"reverse_tool","arguments":{"query":"x"}}' }).catch(() => {})
+    for (const path of ['/api/v1/calls', '/api/v1/tools/reverse_tool', '/reverse', '/console/sign-out', '/console/sign-out?everywhere=1']) await refused(path, simple, [base + path, 'text/plain'])
+    const sent = await refused('/api/v1/calls', (at) => {
+      document.body.innerHTML = `<form method=post enctype=text/plain action="${at}"><input name='{"tool":"reverse_tool","arguments":{"query":"' value='"}}'></form>`
+      document.forms[0].submit()
+    }, base + '/api/v1/calls')
+    assert.ok(sent.includes((await sessionOf(context)).value), 'the browser keeps the cookie back, so this shows nothing')
+    await tab.close()
+    evil.close()
+    await page.reload()
+    await page.locator('article.card').nth(1).waitFor()
+    assert.equal(await page.locator('article.card').count(), 2) // those that were made before
   },
   'who am I says who, and the claims on request': async () => {
     await page.getByRole('link', { name: 'Who am I' }).click()

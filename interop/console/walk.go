@@ -15,6 +15,7 @@
 //	what a script in the page can reach       reach.mjs
 //	a way to the server that is cut           cut.mjs
 //	where nobody signs in                     open.mjs
+//	where nobody can                          unset.mjs
 //	a tool that asks in the middle            asks.mjs
 //	without a mouse                           keyboard.mjs
 //	what axe finds, and on a phone            look.mjs

@@ -134,7 +134,8 @@ func (s *site) account(ctx context.Context, user string) (who map[string]any, at
 	return found[0], "/users/" + found[0]["id"].(string), nil
 }
 
-func TestTheConsoleSignedIn(t *testing.T) {
+// attack 9: what other pages send. attack 10: a sign-in that another site has begun. And all that people do.
+func TestAttack9_Attack10_TheConsoleSignedIn(t *testing.T) {
 	policy, err := filepath.Abs("../console/clock.yaml")
 	if err != nil {
 		t.Fatal(err)

@@ -31,12 +31,16 @@ type Options struct {
 	Now      func() time.Time // nil means time.Now
 }
 
-// ErrInUse means that another process has the file.
-var ErrInUse = errors.New("sqlite: another process has the file")
+var (
+	// ErrInUse means that another process has the file.
+	ErrInUse = errors.New("sqlite: another process has the file")
+	// ErrExposed means that others than the file's owner may read it.
+	ErrExposed = errors.New("sqlite: others may read the file")
+)
 
 // Open opens the store in the file at path, which is made where there is none, for its owner alone to read. The folder
-// must exist. The error is [ErrInUse] where another process has it, and anything else where the file is no store or
-// cannot be written.
+// must exist. The error is [ErrInUse] where another process has it, [ErrExposed] where others may read it, and anything else
+// where the file is no store or cannot be written.
 func Open(ctx context.Context, path string, o Options) (store.Store, error) {
 	if err := private(path); err != nil {
 		return nil, err
@@ -87,7 +91,7 @@ func private(path string) error {
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("sqlite: %s is not a plain file", path)
 	case info.Mode().Perm()&0o077 != 0 && os.PathSeparator == '/':
-		return fmt.Errorf("sqlite: %s may be read by others (%v): chmod 600", path, info.Mode().Perm())
+		return fmt.Errorf("%w: %s has the mode %v", ErrExposed, path, info.Mode().Perm())
 	}
 	return nil
 }

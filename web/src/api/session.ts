@@ -1,7 +1,7 @@
 // Who is signed in. The browser holds a cookie that no script can read; signing in and out is the server's work.
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useRef } from 'react'
-import { ask, Problem, proveBy, whenSignedOut } from './http'
+import { ask, proveBy, whenSignedOut } from './http'
 import { follow } from './stream'
 import { hear, holding, tell } from './tabs'
 import type { Session } from './wire'
@@ -9,15 +9,9 @@ import type { Session } from './wire'
 export const sessionKey = ['session'] as const
 
 async function fetchSession(): Promise<Session> {
-  try {
-    const session = await ask<Session>('/console/session')
-    proveBy(session.csrf)
-    return session
-  } catch (cause) {
-    // A server that has people sign in, but no client of the provider's for this console to sign in as.
-    if (cause instanceof Problem && cause.document.status === 404) return { signed_in: false, mode: 'unset' }
-    throw cause
-  }
+  const session = await ask<Session>('/console/session')
+  proveBy(session.csrf)
+  return session
 }
 
 export const useSession = () => useQuery({ queryKey: sessionKey, queryFn: fetchSession, staleTime: 60_000, refetchOnWindowFocus: true })

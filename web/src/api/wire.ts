@@ -79,6 +79,8 @@ export type Identity = {
 export type Session = {
   signed_in: boolean
   mode: 'sign-in' | 'open' | 'unset'
+  /** What is missing, where nobody can sign in. */
+  unset?: { setting: string; redirect_uri: string }
   csrf?: string
   identity?: Identity
   claims?: JsonObject

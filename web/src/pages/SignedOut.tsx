@@ -40,7 +40,11 @@ export function SignedOut({ session, ended }: { session: Session; ended: boolean
         {session.mode === 'unset' ? (
           <Alert color="yellow" variant="light" title="Nobody can sign in to this console yet">
             <Text size="sm">
-              It needs a client at the identity provider to sign in as: whoever runs this server sets <Code>console.client_id</Code>. Other clients sign in by themselves at <Code>{location.origin}/mcp</Code>.
+              It needs a client at the identity provider to sign in as. Whoever runs this server makes one there, with the redirect URI <Code>{session.unset?.redirect_uri}</Code>, and names it by the setting{' '}
+              <Code>{session.unset?.setting}</Code>.
+            </Text>
+            <Text size="sm" mt={6}>
+              Other clients sign in by themselves at <Code>{session.mcp_url}</Code>.
             </Text>
           </Alert>
         ) : null}
