@@ -29,6 +29,7 @@ type authorization struct {
 	verifier    Secret // of PKCE
 	issuer      string // C-14: recorded with state and verifier
 	sendsIssuer bool   // C-15: the authorization server says that it names itself in its answers
+	away        bool   // its page is on another site than itself, so it must
 }
 
 // newAuthorization refuses an authorization server that does not say that it protects codes by PKCE (C-13), unless it is
@@ -43,7 +44,8 @@ func newAuthorization(g *grant, r *Request, redirectURI string) (*authorization,
 		return nil, fmt.Errorf("%w: %s does not list S256 in code_challenge_methods_supported", ErrNoPKCE, g.issuer)
 	}
 	return &authorization{grant: g, endpoint: m.AuthorizationEndpoint, redirectURI: redirectURI, state: rand.Text(),
-		verifier: Secret(oauth.NewVerifier()), issuer: g.issuer, sendsIssuer: m.IssParameterSupported}, nil
+		verifier: Secret(oauth.NewVerifier()), issuer: g.issuer, sendsIssuer: m.IssParameterSupported,
+		away: g.isAway(m.AuthorizationEndpoint)}, nil
 }
 
 // url is the page on which the person signs in (RFC 6749, section 4.1.1).
@@ -112,7 +114,7 @@ func (a *authorization) code(query url.Values) (Secret, error) {
 }
 
 // checkIssuer holds an answer, a refusal too, to RFC 9207 (C-15): where the authorization server says that it names
-// itself it must, and whoever is named must be exactly the one that was asked.
+// itself it must, and where its page is away; and whoever is named must be exactly the one that was asked.
 func (a *authorization) checkIssuer(query url.Values) error {
 	iss := query.Get("iss")
 	switch {
@@ -120,6 +122,8 @@ func (a *authorization) checkIssuer(query url.Values) error {
 		return fmt.Errorf("%w: it comes from %q, not from %s", ErrForged, line(iss), a.issuer)
 	case !query.Has("iss") && a.sendsIssuer:
 		return fmt.Errorf("%w: %s says that it names itself in its answers, and this one names nobody", ErrForged, a.issuer)
+	case !query.Has("iss") && a.away:
+		return fmt.Errorf("%w: the page is on another site than %s, and the answer names nobody", ErrForged, a.issuer)
 	}
 	return nil
 }

@@ -131,6 +131,9 @@ func (g *grant) deviceCode(ctx context.Context, endpoint string) (*deviceAnswer,
 	if g.claims != "" {
 		form.Set("claims", g.claims)
 	}
+	if err := g.checkAway("device endpoint", endpoint); err != nil {
+		return nil, err
+	}
 	if err := g.post(ctx, endpoint, form, &a); err != nil {
 		return nil, err
 	}
@@ -140,11 +143,14 @@ func (g *grant) deviceCode(ctx context.Context, endpoint string) (*deviceAnswer,
 	if a.DeviceCode == "" || !isUserCode(a.UserCode) || a.ExpiresIn == 0 {
 		return nil, fmt.Errorf("signin: the answer of %s lacks device_code, user_code or expires_in", g.issuer)
 	}
-	if err := g.checkPage(a.VerificationURI); err != nil {
-		return nil, err
-	}
-	if a.VerificationURIComplete != "" {
-		if err := g.checkPage(a.VerificationURIComplete); err != nil {
+	for _, page := range []string{a.VerificationURI, a.VerificationURIComplete} {
+		if page == "" && a.VerificationURI != "" {
+			continue // the one with the code inside is optional
+		}
+		if err := g.checkPage(page); err != nil {
+			return nil, err
+		}
+		if err := g.checkAway("page", page); err != nil {
 			return nil, err
 		}
 	}

@@ -34,6 +34,9 @@ var (
 	// ErrProof means that a client has no proof that it could show: its certificate is over, or its platform gives it no token.
 	ErrProof = errors.New("signin: no proof of the client")
 
+	// ErrForeignScope means that the server asks for a token with which it could act as the person elsewhere.
+	ErrForeignScope = errors.New("signin: a scope of somebody else's API")
+
 	errOtherSignIn = errors.New("signin: what is kept belongs to another sign-in")
 )
 

@@ -102,7 +102,7 @@ func (a *authorization) pasted(text string) (Secret, error) {
 		return "", errors.New("signin: nothing usable was pasted")
 	}
 	if !strings.Contains(text, "://") && !strings.Contains(text, "code=") && !strings.Contains(text, "error=") {
-		if a.sendsIssuer {
+		if a.sendsIssuer || a.away {
 			return "", fmt.Errorf("%w: paste the whole address, so that one can see that it comes from %s", ErrForged, a.issuer)
 		}
 		return Secret(text), nil

@@ -18,6 +18,8 @@
 //	proof       which client asks: a secret, RFC 7523          authentication.go, privatekey.go
 //	code        authorization, PKCE, RFC 9207, redeeming       authorization.go
 //	provider    what is peculiar to some                       provider.go
+//	site        pages of one that are named by another         site.go
+//	microsoft   scopes of APIs that are not the server's       microsoft.go
 //	tokens      refresh and narrowing, RFC 6749, section 6     tokens.go
 //	state       what a later process needs to go on            state.go, account.go
 //	keeping     one refresh among many processes               keeper.go
@@ -85,6 +87,9 @@ func newGrant(r *Request, o terms) (*grant, error) {
 		now:       o.now,
 	}
 	g.scopes = mixable(g.provider, chooseScopes(r, o.scopes))
+	if err := g.checkAudience(r, o.scopes); err != nil {
+		return nil, err
+	}
 	switch o.resource {
 	case ResourceAuto, "auto":
 		g.mayDrop = true

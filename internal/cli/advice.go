@@ -67,6 +67,9 @@ func adviceFor(err error) (a advice.Advice, code int, found bool) {
 	if errors.Is(err, signin.ErrProof) {
 		return advice.Advice{}, exitSignIn, true
 	}
+	if errors.Is(err, signin.ErrForeignScope) {
+		return advice.Advice{Cause: "a server needs a token for itself, not for another API"}, exitSignIn, true
+	}
 	for _, sentinel := range []error{signin.ErrDeclined, signin.ErrExpired, signin.ErrCodeUnknown} {
 		if errors.Is(err, sentinel) {
 			return advice.Advice{Next: advice.SignIn}, exitSignIn, true
