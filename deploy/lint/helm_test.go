@@ -36,6 +36,7 @@ const chart = root + "/deploy/helm/fastmcp-auth"
 var kinds = map[string]func() metav1.Object{
 	"v1/ServiceAccount":                      func() metav1.Object { return &corev1.ServiceAccount{} },
 	"v1/ConfigMap":                           func() metav1.Object { return &corev1.ConfigMap{} },
+	"v1/PersistentVolumeClaim":               func() metav1.Object { return &corev1.PersistentVolumeClaim{} },
 	"v1/Service":                             func() metav1.Object { return &corev1.Service{} },
 	"apps/v1/Deployment":                     func() metav1.Object { return &appsv1.Deployment{} },
 	"networking.k8s.io/v1/Ingress":           func() metav1.Object { return &networkingv1.Ingress{} },
@@ -170,6 +171,13 @@ func TestChartRefuses(t *testing.T) {
 		"a misspelt value":                {map[string]any{"replica": 3}, "replica"},
 		"a digest that is none":           {map[string]any{"image": map[string]any{"digest": "latest"}}, "digest"},
 		"a path of a policy of one's own": {map[string]any{"settings": map[string]any{"policy": map[string]any{"file": "x"}}}, "policy"},
+		"a store among the settings":      {map[string]any{"settings": map[string]any{"store": map[string]any{"kind": "redis"}}}, "store"},
+		"a console's secret in settings":  {map[string]any{"settings": map[string]any{"console": map[string]any{"client_secret": "s"}}}, "client_secret"},
+		"a store there is none of":        {map[string]any{"store": map[string]any{"kind": "etcd"}}, "kind"},
+		"a file for two replicas":         {map[string]any{"store": map[string]any{"kind": "sqlite"}}, "replicas"},
+		"a file for pods that multiply":   {map[string]any{"replicas": 1, "store": map[string]any{"kind": "sqlite"}, "autoscaling": map[string]any{"enabled": true}}, "autoscaling"},
+		"a Redis without an address":      {map[string]any{"store": map[string]any{"kind": "redis"}, "secrets": map[string]any{"storeKey": map[string]any{"name": "s", "key": "k"}}}, "storeURL"},
+		"a Redis without a key":           {map[string]any{"store": map[string]any{"kind": "redis"}, "secrets": map[string]any{"storeURL": map[string]any{"name": "s", "key": "k"}}}, "storeKey"},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -190,6 +198,8 @@ func TestChartRendersWhatKubernetesKnows(t *testing.T) {
 		"everything": {"ConfigMap", "ConfigMap", "Deployment", "HorizontalPodAutoscaler", "Ingress", "NetworkPolicy", "PodDisruptionBudget",
 			"PodMonitor", "Service", "ServiceAccount"},
 		"little": {"ConfigMap", "Deployment", "Service"},
+		"sqlite": {"ConfigMap", "Deployment", "NetworkPolicy", "PersistentVolumeClaim", "PodDisruptionBudget", "Service", "ServiceAccount"},
+		"redis":  {"ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceAccount"},
 	}
 	for name, values := range sets(t) {
 		t.Run(name, func(t *testing.T) {
@@ -216,6 +226,7 @@ func TestChartRendersWhatKubernetesKnows(t *testing.T) {
 			restricted(t, template)
 			selects(t, all, template.Labels)
 			mounted(t, all, &template.Spec)
+			stored(t, all, &deployment.Spec)
 			private(t, all)
 		})
 	}
@@ -302,6 +313,27 @@ func mounted(t *testing.T, all []metav1.Object, pod *corev1.PodSpec) {
 				t.Errorf("nobody mounts %s", m.Name)
 			}
 		}
+	}
+}
+
+// stored holds the claim of a volume against the pod that has it, alone: one process has the file in it.
+func stored(t *testing.T, all []metav1.Object, d *appsv1.DeploymentSpec) {
+	t.Helper()
+	claim := one[*corev1.PersistentVolumeClaim](t, all)
+	if claim == nil {
+		return
+	}
+	if len(claim.Spec.AccessModes) != 1 || claim.Spec.Resources.Requests.Storage().Value() < 1<<30 {
+		t.Errorf("the claim is %+v", claim.Spec)
+	}
+	used := slices.ContainsFunc(d.Template.Spec.Volumes, func(v corev1.Volume) bool {
+		return v.PersistentVolumeClaim != nil && v.PersistentVolumeClaim.ClaimName == claim.Name && !v.PersistentVolumeClaim.ReadOnly
+	})
+	if !used {
+		t.Errorf("nobody mounts %s", claim.Name)
+	}
+	if d.Strategy.Type != appsv1.RecreateDeploymentStrategyType || d.Replicas == nil || *d.Replicas != 1 {
+		t.Errorf("%v pods, by %s, want one that ends before the next begins", *d.Replicas, d.Strategy.Type)
 	}
 }
 

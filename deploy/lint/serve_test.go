@@ -43,6 +43,9 @@ func container(t *testing.T, all []metav1.Object) (args, env []string) {
 		args = append(args, moved.Replace(a))
 	}
 	for _, e := range c.Env {
+		if e.ValueFrom != nil {
+			e.Value = "redis://127.0.0.1:6379" // the only one that a Secret gives so
+		}
 		env = append(env, e.Name+"="+moved.Replace(e.Value))
 	}
 	return args, env
@@ -102,7 +105,9 @@ func TestProgramTakesTheRenderedSettings(t *testing.T) {
 		"keycloak": {"addr": ":8000", "public_url": "https://mcp.example.com", "provider.kind": "keycloak", "audit.stdout": "true"},
 		"everything": {"limits.caller_rate": "1000000", "limits.calls": "1000000", "admin.addr": ":9464", "admin.expose": "true",
 			"audit.syslog": "tls://logs.example.com:6514", "trusted_proxies": "10.0.0.0/8"},
-		"little": {"admin.addr": "", "audit.stdout": "false", "log.level": "debug"},
+		"little": {"admin.addr": "", "audit.stdout": "false", "log.level": "debug", "store.kind": "memory"},
+		"sqlite": {"store.kind": "sqlite", "console.client_id": "mcp-console"},
+		"redis":  {"store.kind": "redis"},
 	}
 	for name, values := range sets(t) {
 		t.Run(name, func(t *testing.T) {
@@ -133,7 +138,7 @@ func TestProgramTakesTheRenderedSettings(t *testing.T) {
 
 // TestProgramServesAndAnswersTheProbes starts what the pod starts and asks as the kubelet asks.
 func TestProgramServesAndAnswersTheProbes(t *testing.T) {
-	for _, name := range []string{"keycloak", "little"} {
+	for _, name := range []string{"keycloak", "little", "sqlite"} {
 		t.Run(name, func(t *testing.T) {
 			all := manifests(t, sets(t)[name])
 			args, env := container(t, all)

@@ -40,6 +40,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
+{{- define "claim" -}}
+{{- default (printf "%s-store" (include "fullname" .)) .Values.store.sqlite.existingClaim -}}
+{{- end -}}
+
 {{- define "policies" -}}
 {{- default (printf "%s-policy" (include "fullname" .)) .Values.existingPolicyConfigMap -}}
 {{- end -}}
@@ -73,6 +77,18 @@ httpGet:
 {{- with .Values.secrets.auditHashKey }}
 {{- if .name }}
 - secret: {name: {{ .name }}, items: [{key: {{ .key }}, path: audit-hash-key}]}
+{{- end }}
+{{- end }}
+{{- with .Values.secrets.consoleClientSecret }}
+{{- if .name }}
+- secret: {name: {{ .name }}, items: [{key: {{ .key }}, path: console-client-secret}]}
+{{- end }}
+{{- end }}
+{{- if ne .Values.store.kind "memory" }}
+{{- with .Values.secrets.storeKey }}
+{{- if .name }}
+- secret: {name: {{ .name }}, items: [{key: {{ .key }}, path: store-key}]}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- with .Values.secrets.tls }}
