@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 
 	"github.com/fastmcp-auth/fastmcp-auth/oauth"
@@ -145,6 +146,8 @@ func (d *Discovery) readResource(ctx context.Context, hc *http.Client, server *u
 	case !speaksFor(m.Resource, server):
 		// C-25; RFC 9728, section 3.3: a document that speaks for another resource must not be used.
 		err = &ResourceError{Named: quote(m.Resource), Called: d.Server}
+	case !isWhole(m.Resource, server) && !isWellKnown(place, server):
+		err = fmt.Errorf("it speaks for %s, of which %s is a part, from a place that anybody there may have", quote(m.Resource), d.Server)
 	case len(m.AuthorizationServers) == 0:
 		err = errors.New("it names no authorization server")
 	}
@@ -165,8 +168,24 @@ func speaksFor(resource string, server *url.URL) bool {
 	if r.RawQuery != "" && r.RawQuery != server.RawQuery {
 		return false
 	}
-	parent, path := r.EscapedPath(), server.EscapedPath()
-	return parent == path || path == "" && parent == "/" || strings.HasPrefix(path, strings.TrimSuffix(parent, "/")+"/")
+	return isWhole(resource, server) || strings.HasPrefix(server.EscapedPath(), strings.TrimSuffix(r.EscapedPath(), "/")+"/")
+}
+
+// isWhole reports whether resource, which speaks for server, is the server itself and not what contains it.
+func isWhole(resource string, server *url.URL) bool {
+	r, err := url.Parse(resource)
+	if err != nil {
+		return false
+	}
+	whole, called := r.EscapedPath(), server.EscapedPath()
+	return whole == called || whole+"/" == called || called == "" && whole == "/"
+}
+
+// isWellKnown reports whether place is one where only the owner of the server's host publishes metadata of resources. The
+// owner of a part of the host names any other place in a challenge, and must not have tokens for the whole.
+func isWellKnown(place string, server *url.URL) bool {
+	u, err := url.Parse(place)
+	return err == nil && origin(u) == origin(server) && strings.HasPrefix(path.Clean(u.Path)+"/", "/.well-known/oauth-protected-resource/")
 }
 
 // findAuthorization walks C-3 for the first authorization server that the resource names.

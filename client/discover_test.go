@@ -126,6 +126,17 @@ func TestDiscoveryIsRefused(t *testing.T) {
 			client.LegResource, "it speaks for"},
 		{"C-25 metadata that speaks for another port", func(w *world) { w.Resource.Resource = "http://127.0.0.1:1/mcp" },
 			client.LegResource, "it speaks for"},
+		{"C-25 metadata that speaks for the whole host, from a place in a part of it", func(w *world) {
+			w.Resource.Resource = w.MCP.URL
+			w.Documents["/mcp/prm"] = document(w.Resource)
+			w.Challenge = func() string { return `Bearer resource_metadata="` + w.MCP.URL + `/mcp/prm"` }
+		}, client.LegResource, "from a place that anybody there may have"},
+		{"C-25 the same, by a way around", func(w *world) {
+			w.Resource.Resource = w.MCP.URL
+			around := "/.well-known/oauth-protected-resource/../../mcp/prm"
+			w.Documents[around] = document(w.Resource)
+			w.Challenge = func() string { return `Bearer resource_metadata="` + w.MCP.URL + around + `"` }
+		}, client.LegResource, "from a place that anybody there may have"},
 		{"C-25 metadata that speaks for nobody", func(w *world) { w.Resource.Resource = "" },
 			client.LegResource, "it speaks for"},
 		{"RS-2 metadata that names no authorization server: the server's root is not taken for one", func(w *world) { w.Resource.AuthorizationServers = nil },
@@ -236,12 +247,12 @@ func TestC25_WhichResourceSpeaksForAServer(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			docs := transport{
-				"https://prm.example/doc": oauth.ResourceMetadata{Resource: row.resource, AuthorizationServers: []string{"https://as.example"}},
+				"https://h.example/.well-known/oauth-protected-resource": oauth.ResourceMetadata{Resource: row.resource, AuthorizationServers: []string{"https://as.example"}},
 				"https://as.example/.well-known/oauth-authorization-server": oauth.ServerMetadata{
 					Issuer: "https://as.example", TokenEndpoint: "https://as.example/token"},
 			}
 			d, err := client.Discover(t.Context(), &http.Client{Transport: docs}, row.server,
-				&oauth.Challenge{Scheme: "Bearer", ResourceMetadata: "https://prm.example/doc"})
+				&oauth.Challenge{Scheme: "Bearer", ResourceMetadata: "https://h.example/.well-known/oauth-protected-resource"})
 			if row.want {
 				if err != nil || d.Resource.Resource != row.resource {
 					t.Errorf("refused: %v", err)
@@ -257,7 +268,7 @@ func TestC25_WhichResourceSpeaksForAServer(t *testing.T) {
 }
 
 func TestC22_AServerElsewhereCannotSendUsToThisMachine(t *testing.T) {
-	for _, at := range []string{"http://127.0.0.1:8080/prm", "https://localhost/prm", "http://[::1]/prm"} {
+	for _, at := range []string{"https://0.0.0.0/prm", "https://[::]/prm", "http://127.0.0.1:8080/prm", "https://localhost/prm", "http://[::1]/prm"} {
 		_, err := client.Discover(t.Context(), &http.Client{Transport: transport{}}, "https://h.example/mcp",
 			&oauth.Challenge{Scheme: "Bearer", ResourceMetadata: at})
 		var broken *client.DiscoveryError

@@ -81,7 +81,7 @@ func checkURL(raw string, local bool) (*url.URL, error) {
 		return nil, fmt.Errorf("%s is not an absolute URL without user and fragment", quote(raw))
 	}
 	switch {
-	case isLoopback(u) && !local:
+	case !local && (isLoopback(u) || net.ParseIP(u.Hostname()).IsUnspecified()):
 		return nil, fmt.Errorf("%s points to this machine, but the server is elsewhere", quote(raw))
 	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u):
 		return u, nil
