@@ -167,6 +167,7 @@ func accountsUseCommand(s streams) *cobra.Command {
 		Args:    usageArgs(cobra.ExactArgs(1)),
 	}
 	c.flags(cmd)
+	cmd.ValidArgsFunction = offerAccounts
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := c.load(cmd, ""); err != nil {
 			return err

@@ -87,7 +87,13 @@ func Main(ctx context.Context, args []string, in io.Reader, out, errOut io.Write
 	root.AddCommand(manCommand(s))
 	root.SetHelpCommand(helpCommand())
 	strictCompletion(root)
+	if len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd) {
+		offerWords(root)
+	}
 	ran, err := root.ExecuteContextC(ctx)
+	if usage := (*usageError)(nil); errors.As(err, &usage) && usage.command == "" {
+		usage.command = ran.CommandPath()
+	}
 	if unread := s.out.(*watched).err; unread != nil && (err == nil || errors.Is(err, unread)) {
 		err = errors.New(unread.Error()) // a reader that went away is no server that did
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/fastmcp-auth/fastmcp-auth/client"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/arguments"
@@ -26,6 +28,52 @@ func strictCompletion(root *cobra.Command) {
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		}
 	}
+}
+
+// offerWords offers the words of every flag that takes one of a few, such as the kinds of providers.
+func offerWords(cmd *cobra.Command) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if kind, _ := pflag.UnquoteUsage(f); strings.Contains(kind, "|") {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(strings.Split(kind, "|"), cobra.ShellCompDirectiveNoFileComp)) // errs for a flag that is not there
+		}
+	})
+	for _, sub := range cmd.Commands() {
+		offerWords(sub)
+	}
+}
+
+// offerCommands offers the commands below those that are typed already.
+func offerCommands(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	above, err := named(cmd.Root(), args)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, sub := range above.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, candidate(sub.Name(), sub.Short))
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// offerAccounts offers who has signed in.
+func offerAccounts(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	c := &caller{streams: streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}}
+	if len(args) > 0 || c.load(cmd, "") != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	kept, err := c.signIns()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, k := range kept {
+		if who := cmp.Or(k.State.Account.Email, k.State.Account.Subject); who != "" {
+			names = append(names, candidate(who, k.State.Server))
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 // completing offers the names that a server knows to a shell: quickly, silently, and without asking anybody to sign in.

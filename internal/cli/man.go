@@ -18,7 +18,8 @@ func manCommand(s streams) *cobra.Command {
 		Short: "Print the manual page of a command",
 		Long: "Prints a manual page as roff, for man to show; with --dir it writes the pages of all commands into a folder, such as\n" +
 			"one of man's own.",
-		Example: "  fastmcp-auth man call | man -l -\n  fastmcp-auth man --dir ~/.local/share/man/man1",
+		Example:           "  fastmcp-auth man call | man -l -\n  fastmcp-auth man --dir ~/.local/share/man/man1",
+		ValidArgsFunction: offerCommands,
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "Write the pages of all commands into this `folder`.")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
