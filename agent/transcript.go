@@ -58,6 +58,9 @@ const (
 // ErrNoTranscript means that there is no conversation of that name.
 var ErrNoTranscript = errors.New("agent: there is no such conversation")
 
+// ErrNotKept means that the conversation could not be written to its file. Nothing that should stand there was done.
+var ErrNotKept = errors.New("agent: the conversation cannot be kept")
+
 // NewTranscript begins a file in dir, for its owner alone.
 func NewTranscript(dir string) (*Transcript, error) { return begin(dir, "", nil) }
 
@@ -307,7 +310,7 @@ func (t *Transcript) write(records ...record) error {
 		err = t.file.Sync()
 	}
 	if err != nil {
-		t.err = fmt.Errorf("agent: write the transcript: %w", err)
+		t.err = fmt.Errorf("%w: %w", ErrNotKept, err)
 	}
 	return t.err
 }

@@ -342,6 +342,8 @@ func (c *conversation) explainAgent(err error) error {
 			hint += ", or go on with --resume " + c.id()
 		}
 		return &hintError{code: exitLimit, err: err, hint: hint}
+	case errors.Is(err, agent.ErrNotKept):
+		return &hintError{err: err, hint: "make room there and go on with --resume, or keep conversations elsewhere with --dir"}
 	case !errors.As(err, &fault):
 		return err
 	}

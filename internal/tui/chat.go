@@ -57,6 +57,8 @@ type entry struct {
 	bar  *Bar   // nil until it runs
 	over bool
 
+	answer string // of a call
+
 	drawn string // at columns, where it does not change any more
 	width int
 }
@@ -275,9 +277,7 @@ func (c *Chat) Done(id, answer string, err error) {
 		return
 	}
 	e.over = true
-	if answer != "" {
-		e.text += " → " + Clean(answer)
-	}
+	e.answer = Clean(answer)
 	if c.focus == id {
 		c.focus = ""
 	}

@@ -97,9 +97,16 @@ func (c *Chat) drawCard(e *entry, width, names int) string {
 	} else {
 		head = e.bar.view(c.now(), max(width-2, 8), names)
 	}
-	text := short(e.text, room)
-	if text != "" {
-		head += "  " + faint.Render(text)
+	lines := []string{e.text}
+	if both := e.text + " → " + e.answer; e.answer != "" && uniseg.StringWidth(both) <= room {
+		lines[0] = both
+	} else if e.answer != "" {
+		lines = append(lines, "→ "+e.answer)
+	}
+	for _, line := range lines {
+		if line = short(line, room); line != "" {
+			head += "  " + faint.Render(line) + "\n"
+		}
 	}
 	return beside(strings.TrimRight(head, "\n"), mark, "  ")
 }
@@ -126,6 +133,8 @@ func (c *Chat) statusLine(width int) string {
 	right := strings.Trim(c.status.Tokens+" · "+c.status.Cost, " ·")
 	help := "/help"
 	switch {
+	case len(c.dialogs) > 0: // which says by itself what its keys are
+		help = ""
 	case c.focus != "":
 		help = "Esc cancels this call"
 	case c.busy && c.nextRunning() != "":
