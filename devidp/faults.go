@@ -74,6 +74,13 @@ func (f *Faults) RevokeSignIns(user string) {
 	f.set(func() { f.revoked[user] = at })
 }
 
+// ForgetRegistrations makes the provider forget every client that registered itself.
+func (f *Faults) ForgetRegistrations() {
+	f.s.mu.Lock()
+	defer f.s.mu.Unlock()
+	f.s.registered = newShelf[*client](f.s.registered.room)
+}
+
 // SetDeviceFlowBlocked makes Conditional Access refuse the device flow, and refresh tokens that stem from it
 // (AADSTS53003). It works with the Entra character only.
 func (f *Faults) SetDeviceFlowBlocked(on bool) { f.set(func() { f.blocked = on && f.s.entra() }) }

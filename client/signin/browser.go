@@ -29,9 +29,12 @@ type Browser struct {
 	// Prompt is told the page before it is opened, so that the person can open it when Open does not. It must return at
 	// once. nil means that nothing is shown.
 	Prompt func(BrowserPrompt)
-	// Open opens a page; see package opener. It must return at once. Its error is not the end: the person can still go
-	// to the page by hand. Required unless Prompt is set.
+	// Open opens a page; see package opener. It may wait to see whether the page was opened: the answer is awaited
+	// meanwhile. ctx ends with the sign-in, and Open must return then. Required unless Prompt is set.
 	Open func(ctx context.Context, page string) error
+	// NotOpened is told the error of Open. What it returns ends the sign-in; nil waits for a person who goes to the page by
+	// hand. A nil NotOpened waits where there is a Prompt to tell the page.
+	NotOpened func(error) error
 	// Port is where the answer is awaited, for an authorization server that wants the very port that was registered;
 	// 0 means one of the kernel's choice.
 	Port int
@@ -48,6 +51,9 @@ type BrowserPrompt struct {
 	Scopes  []string        // what is asked for; may be empty
 	Expires time.Time       // when nobody waits any more
 	Done    <-chan struct{} // closed when nobody waits any more
+	// Doubtful says that the program registered itself here before, and that it could not be told whether it is still known:
+	// a server that has forgotten it shows an error on its page, and nobody comes back.
+	Doubtful bool
 }
 
 // SignIn refreshes the refused token if it can, and else sends the person to the authorization server and waits for the
@@ -72,7 +78,7 @@ func (b *Browser) SignIn(ctx context.Context, r *Request) (oauth2.TokenSource, e
 		return nil, err
 	}
 	defer c.close()
-	if err := clients.choose(ctx, g, r, wanted{c.redirectURI(), []string{grantCode, grantRefresh}}); err != nil {
+	if err := clients.chooseKnown(ctx, g, r, wanted{c.redirectURI(), []string{grantCode, grantRefresh}}); err != nil {
 		return nil, err
 	}
 	tokens, err := b.attempt(ctx, c, g, r)
@@ -128,23 +134,45 @@ func (b *Browser) attempt(ctx context.Context, c *callback, g *grant, r *Request
 	defer close(done)
 	c.expect(a)
 	if b.Prompt != nil {
-		b.Prompt(BrowserPrompt{URL: page, Issuer: g.issuer, Server: r.Server, Scopes: g.scopes, Expires: g.now().Add(timeout), Done: done})
+		b.Prompt(BrowserPrompt{URL: page, Issuer: g.issuer, Server: r.Server, Scopes: g.scopes, Expires: g.now().Add(timeout), Done: done, Doubtful: g.doubtful})
 	}
-	if b.Open != nil {
-		if err := b.Open(waiting, page); err != nil && b.Prompt == nil {
-			return nil, fmt.Errorf("signin: open a browser: %w", err)
-		}
-	}
-	query, err := c.wait(waiting)
+	opened, ended := b.opening(waiting, page)
+	defer func() { cancel(); <-ended }()
+	query, err := c.wait(waiting, opened, b.notOpened)
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case err != nil:
+	case waiting.Err() != nil && err == waiting.Err():
 		return nil, fmt.Errorf("%w: nobody came back from %s within %s", ErrExpired, g.issuer, timeout)
+	case err != nil:
+		return nil, fmt.Errorf("signin: open a browser: %w", err)
 	}
 	code, err := a.code(query)
 	if err != nil {
 		return nil, err
 	}
 	return a.redeem(ctx, code)
+}
+
+// opening opens page. opened gives how that went, ended is closed thereafter.
+func (b *Browser) opening(ctx context.Context, page string) (opened <-chan error, ended <-chan struct{}) {
+	result, done := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(done)
+		if b.Open != nil {
+			result <- b.Open(ctx, page)
+		}
+	}()
+	return result, done
+}
+
+// notOpened decides whether the sign-in goes on.
+func (b *Browser) notOpened(err error) error {
+	switch {
+	case b.NotOpened != nil:
+		return b.NotOpened(err)
+	case b.Prompt != nil:
+		return nil
+	}
+	return err
 }

@@ -3,6 +3,7 @@ package signin_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -364,5 +365,50 @@ func TestABrowserThatCannotBeOpenedLeavesThePersonTheAddress(t *testing.T) {
 	b.Prompt = func(p signin.BrowserPrompt) { answered(t, r, func(url.Values) {})(t.Context(), p.URL) }
 	if _, err := b.SignIn(t.Context(), r); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestABrowserThatDoesNotOpenIsToldOfAtOnce(t *testing.T) {
+	broken := errors.New("firefox: exit status 1")
+	for _, row := range []struct {
+		name      string
+		prompt    bool
+		notOpened func(error) error
+		ends      bool
+	}{
+		{"nobody has seen the page", false, nil, true},
+		{"somebody has seen the page", true, nil, false},
+		{"whoever is told waits on", true, func(error) error { return nil }, false},
+		{"whoever is told ends it", true, func(err error) error { return fmt.Errorf("nobody is here: %w", err) }, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := newServer(token("one", "", "", 100))
+			r := s.request()
+			told := make(chan error, 1)
+			byHand := answered(t, r, func(url.Values) {})
+			page := make(chan string, 1)
+			b := &signin.Browser{ClientID: "c", Open: func(_ context.Context, address string) error { page <- address; return broken }}
+			if row.prompt {
+				b.Prompt = func(signin.BrowserPrompt) {}
+			}
+			b.NotOpened = row.notOpened
+			if row.notOpened != nil {
+				b.NotOpened = func(err error) error { told <- err; return row.notOpened(err) }
+			}
+			if !row.ends {
+				go func() {
+					if row.notOpened != nil {
+						if err := <-told; !errors.Is(err, broken) {
+							t.Errorf("told %v", err)
+						}
+					}
+					byHand(t.Context(), <-page)
+				}()
+			}
+			_, err := b.SignIn(t.Context(), r)
+			if row.ends != errors.Is(err, broken) || !row.ends && err != nil {
+				t.Errorf("error %v", err)
+			}
+		})
 	}
 }

@@ -82,13 +82,23 @@ func (c *callback) close() {
 	}()
 }
 
-// wait returns the answer that has come.
-func (c *callback) wait(ctx context.Context) (url.Values, error) {
-	select {
-	case query := <-c.answers:
-		return query, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+// wait returns the answer that has come. Where opened says that no browser opens, notOpened says whether to wait on.
+func (c *callback) wait(ctx context.Context, opened <-chan error, notOpened func(error) error) (url.Values, error) {
+	for {
+		select {
+		case query := <-c.answers:
+			return query, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case err := <-opened:
+			opened = nil
+			if err == nil || ctx.Err() != nil || len(c.answers) > 0 {
+				continue
+			}
+			if err := notOpened(err); err != nil {
+				return nil, err
+			}
+		}
 	}
 }
 

@@ -119,8 +119,32 @@ func (c *Clients) choose(ctx context.Context, g *grant, r *Request, w wanted) er
 	}
 	if known, ok := c.remembered(g); ok && known.RedirectURI == w.redirectURI {
 		g.use(known)
+		g.remembered = true
 		return nil
 	}
+	return c.registerNow(ctx, g, r, w)
+}
+
+// chooseKnown is choose for a flow that sends a person to a page: a registration that is remembered, and that the
+// authorization server has forgotten, would lead to an error there from which nobody comes back. It is made anew.
+func (c *Clients) chooseKnown(ctx context.Context, g *grant, r *Request, w wanted) error {
+	if err := c.choose(ctx, g, r, w); err != nil || !g.remembered {
+		return err
+	}
+	switch g.isKnown(ctx, r, w.redirectURI) {
+	case known:
+		return nil
+	case forgotten:
+		if c.registerNow(ctx, g, r, w) == nil {
+			return nil
+		}
+	}
+	g.doubtful = true // the page may know the program after all
+	return ctx.Err()
+}
+
+// registerNow registers the program, and remembers that.
+func (c *Clients) registerNow(ctx context.Context, g *grant, r *Request, w wanted) error {
 	made, err := g.register(ctx, r, c.Register, w)
 	if err != nil {
 		return &ClientIDError{g.issuer, err}
@@ -131,6 +155,7 @@ func (c *Clients) choose(ctx context.Context, g *grant, r *Request, w wanted) er
 		}
 	}
 	g.use(made)
+	g.remembered = false
 	return nil
 }
 

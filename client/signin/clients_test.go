@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
+	"github.com/fastmcp-auth/fastmcp-auth/devidp"
 	"github.com/fastmcp-auth/fastmcp-auth/oauth"
 )
 
@@ -243,4 +244,59 @@ func freePort(t *testing.T) int {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
+}
+
+func TestARegistrationThatIsForgottenIsMadeAnewBeforeAnybodyIsSentAway(t *testing.T) {
+	for status, says := range map[int]string{400: "anew", 401: "anew", 404: "anew", 302: "known", 200: "doubtful", 403: "doubtful", 500: "doubtful"} {
+		t.Run(fmt.Sprintf("a page that answers %d", status), func(t *testing.T) {
+			d, r := newDesk()
+			d.page = status
+			if status == 302 {
+				d.page = 0
+			}
+			r.Authorization.ClientIDMetadataDocumentSupported = false
+			b := &signin.Browser{Clients: signin.Clients{Register: &oauth.ClientMetadata{}, Registry: &notebook{}}, Open: answered(t, r, func(url.Values) {})}
+			var prompts []signin.BrowserPrompt
+			b.Prompt = func(p signin.BrowserPrompt) { prompts = append(prompts, p) }
+			for range 2 {
+				if _, err := b.SignIn(t.Context(), r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if (len(d.asked) == 2) != (says == "anew") || prompts[0].Doubtful || prompts[1].Doubtful != (says == "doubtful") {
+				t.Errorf("registered %d times; doubtful %v, %v", len(d.asked), prompts[0].Doubtful, prompts[1].Doubtful)
+			}
+			if len(d.pages) != 1 || d.pages[0].Get("prompt") != "none" || d.pages[0].Get("client_id") != "made-1" {
+				t.Errorf("asked the page for %v", d.pages)
+			}
+			shown, err := url.Parse(prompts[1].URL)
+			if err != nil || shown.Query().Has("prompt") || shown.Query().Get("state") == d.pages[0].Get("state") || shown.Query().Get("code_challenge") == d.pages[0].Get("code_challenge") {
+				t.Errorf("the person is sent to the page that was asked for: %s", prompts[1].URL)
+			}
+		})
+	}
+}
+
+func TestAProviderThatForgotTheProgramIsRegisteredWithAnew(t *testing.T) {
+	m := manners()[0]
+	p, r := m.start(t)
+	book := &notebook{}
+	who := &person{t: t, user: devidp.UserUser}
+	b := &signin.Browser{Clients: signin.Clients{Register: &oauth.ClientMetadata{ClientName: "test"}, Registry: book}, Open: who.open}
+	signIn := func() string {
+		t.Helper()
+		if _, err := b.SignIn(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		known, _ := book.Registered(p.Issuer())
+		return known.ID
+	}
+	first := signIn()
+	if again := signIn(); again != first {
+		t.Errorf("a client that is known registers anew: %s, %s", first, again)
+	}
+	p.Faults().ForgetRegistrations()
+	if again := signIn(); again == first || p.Faults().Counts()["register"] != 2 {
+		t.Errorf("a client that is forgotten goes on as %s", again)
+	}
 }

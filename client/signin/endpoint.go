@@ -43,6 +43,8 @@ type grant struct {
 	proof        Authentication // configured; nil means that the client registered itself, or is public
 	clientSecret Secret         // of a client that registered itself
 	secretMethod string         // how clientSecret is sent
+	remembered   bool           // the client registered itself in an earlier sign-in
+	doubtful     bool           // and it cannot be told whether it is still known
 	scopes       []string       // asked for; nil means that the parameter is omitted
 	resource     string         // empty means that the parameter is omitted
 	mayDrop      bool           // resource may be dropped when Entra refuses it

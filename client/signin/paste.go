@@ -42,6 +42,7 @@ type PastePrompt struct {
 	Issuer      string   // where one signs in
 	Server      string   // the MCP server that asks
 	Scopes      []string // what is asked for; may be empty
+	Doubtful    bool     // as in BrowserPrompt
 }
 
 // SignIn refreshes the refused token if it can, and else asks the person. A pasted address is checked as an answer that
@@ -62,7 +63,7 @@ func (p *Paste) SignIn(ctx context.Context, r *Request) (oauth2.TokenSource, err
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Clients.or(p.ClientID).choose(ctx, g, r, wanted{redirectURI, []string{grantCode, grantRefresh}}); err != nil {
+	if err := p.Clients.or(p.ClientID).chooseKnown(ctx, g, r, wanted{redirectURI, []string{grantCode, grantRefresh}}); err != nil {
 		return nil, err
 	}
 	tokens, err := p.attempt(ctx, g, r, redirectURI)
@@ -84,7 +85,7 @@ func (p *Paste) attempt(ctx context.Context, g *grant, r *Request, redirectURI s
 	if err != nil {
 		return nil, err
 	}
-	pasted, err := p.Ask(ctx, PastePrompt{URL: page, RedirectURI: redirectURI, Issuer: g.issuer, Server: r.Server, Scopes: g.scopes})
+	pasted, err := p.Ask(ctx, PastePrompt{URL: page, RedirectURI: redirectURI, Issuer: g.issuer, Server: r.Server, Scopes: g.scopes, Doubtful: g.doubtful})
 	if err != nil {
 		return nil, err
 	}

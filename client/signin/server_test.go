@@ -24,6 +24,8 @@ type server struct {
 	forms   []url.Values                // what was sent, to both
 	times   []time.Duration             // when /token was asked, since the beginning
 	began   time.Time
+	page    int          // the status of the page, where somebody asks for it who is shown nothing; 0 means a way back
+	pages   []url.Values // what was asked of it
 }
 
 type refusal struct {
@@ -47,6 +49,16 @@ func (s *server) RoundTrip(r *http.Request) (*http.Response, error) {
 	defer s.mu.Unlock()
 	if err := r.ParseForm(); err != nil {
 		return nil, err
+	}
+	if r.Method == http.MethodGet {
+		rw := httptest.NewRecorder()
+		s.pages = append(s.pages, r.URL.Query())
+		if s.page == 0 {
+			http.Redirect(rw, r, r.URL.Query().Get("redirect_uri")+"?error=login_required", http.StatusFound)
+		} else {
+			rw.WriteHeader(s.page)
+		}
+		return rw.Result(), nil
 	}
 	s.forms = append(s.forms, r.PostForm)
 	rw := httptest.NewRecorder()

@@ -37,6 +37,7 @@ func loginCommand(s streams) *cobra.Command {
 	cmd.Flags().BoolVar(&l.browser, "browser", false, "Sign in with the browser of this machine.")
 	cmd.Flags().BoolVar(&l.device, "device", false, "Show a code to enter on another device.")
 	cmd.Flags().BoolVar(&l.paste, "paste", false, "Sign in with a browser elsewhere, and paste the address at which it ends.")
+	cmd.Flags().BoolVar(&l.again, "register-again", false, "Register this program at the provider anew, where it registers itself.")
 	cmd.Flags().StringArrayVar(&l.scopes, "scope", nil, "Ask for this scope; may be repeated. Not said, it is what the server asks for.")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if l.browser && l.device || l.browser && l.paste || l.device && l.paste {

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -34,6 +35,22 @@ func person() {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
+	}
+}
+
+// byHand is a person who reads what the program says on stdin, and says it again on stdout. The page is opened by hand once
+// the program says that no browser opens.
+func byHand() {
+	page := ""
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		fmt.Println(lines.Text())
+		if m := shownPage.FindStringSubmatch(lines.Text()); m != nil {
+			page = m[1]
+		}
+		if strings.HasPrefix(lines.Text(), "No browser opens") {
+			os.Args = []string{"person", page}
+			person()
+		}
 	}
 }
 

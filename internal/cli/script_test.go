@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 			defer stop()
 			os.Exit(cli.Main(ctx, os.Args[1:], os.Stdin, transcribed("stdout", os.Stdout), transcribed("stderr", os.Stderr)))
 		},
-		"person": person,
+		"person": person, "byhand": byHand,
 	})
 }
 

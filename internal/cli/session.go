@@ -28,6 +28,7 @@ type caller struct {
 	account string // --account: who must have signed in; empty means who is chosen
 	reads   string // whose settings are read; empty means those of every calling command
 	anew    bool   // sign in though there is a kept sign-in
+	again   bool   // register though there is a kept registration
 
 	settings *config.Settings // with what they say about server in its place
 	server   string           // the URL that is called

@@ -100,7 +100,7 @@ func (c *caller) attended() tokencache.Flow {
 			ctx, cancel := context.WithCancelCause(ctx)
 			defer cancel(nil)
 			c.stage.signing(func() { cancel(calledOff) })
-			source, err = c.flowFor(r).SignIn(ctx, r)
+			source, err = (&registered{c.flowFor(r), c.kept.Clients()}).SignIn(ctx, r)
 			if err != nil && context.Cause(ctx) == calledOff {
 				err = fmt.Errorf("%w: called off here", signin.ErrDeclined)
 			}
@@ -140,6 +140,7 @@ func (c *caller) flowFor(r *signin.Request) tokencache.Flow {
 	}
 	return &signin.Browser{
 		Clients: clients, Scopes: scopes, Resource: resource, Provider: provider, Port: int(s.Port), Prompt: c.showBrowser, Open: open,
+		NotOpened: c.notOpened(r),
 	}
 }
 
@@ -150,6 +151,9 @@ func (c *caller) clients(proof signin.Authentication) signin.Clients {
 		DocumentURL: s.DocumentURL,
 		Register:    &oauth.ClientMetadata{ClientName: "fastmcp-auth"},
 		Registry:    c.kept.Clients(),
+	}
+	if c.again {
+		all.Registry = unread{all.Registry}
 	}
 	if s.ID != "" {
 		all.Known = []signin.Client{{Issuer: s.Issuer, ID: s.ID, Proof: proof}}
@@ -165,6 +169,28 @@ func (c *caller) showDevice(p signin.DevicePrompt) {
 func (c *caller) showBrowser(p signin.BrowserPrompt) {
 	c.kept.Announce(p.Issuer, p.Server, tokencache.Pending{URL: p.URL, Expires: p.Expires})
 	c.stage.browser(p)
+}
+
+// notOpened says that no browser opens, and how else to sign in. Where nobody sees that, nobody will come back either.
+func (c *caller) notOpened(r *signin.Request) func(error) error {
+	way := "--paste"
+	if r.Authorization.DeviceAuthorizationEndpoint != "" {
+		way = "--device"
+	}
+	other := fmt.Sprintf("run %q", "fastmcp-auth login "+way+" "+c.server)
+	return func(err error) error {
+		if !c.isSeen() {
+			return &hintError{code: exitSignIn, err: err, hint: other + " to sign in without a browser on this machine"}
+		}
+		c.stage.notOpened(err, other)
+		return nil
+	}
+}
+
+// isSeen reports whether somebody sees what is said.
+func (c *caller) isSeen() bool {
+	f, ok := c.err.(*os.File)
+	return c.stage.chat != nil || c.hasKeyboard() || ok && term.IsTerminal(int(f.Fd()))
 }
 
 // askPaste shows the page and reads one line.
@@ -192,15 +218,19 @@ func (c *caller) hasKeyboard() bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// open opens a page: with what BROWSER names, else as the system does. C-23: no shell sees the address.
+// open opens a page: with what BROWSER names, else as the system does. It returns when the program that opens it ends, and an
+// error where that says that it failed. C-23: no shell sees the address.
 func open(ctx context.Context, page string) error {
 	address, err := opener.Check(page)
 	if err != nil {
 		return err
 	}
+	var failed []string
+	tried := false
 	for _, command := range config.Browsers() {
 		path, err := exec.LookPath(command[0])
 		if err != nil {
+			failed = append(failed, command[0]+" is not there")
 			continue
 		}
 		args, placed := command[1:], false
@@ -212,14 +242,19 @@ func open(ctx context.Context, page string) error {
 		if !placed {
 			args = append(args, address)
 		}
-		browser := exec.Command(path, args...) // not of ctx: the browser outlives the sign-in
-		if err := browser.Start(); err != nil {
+		tried = true
+		if err = opener.Command(ctx, path, args...); err == nil || ctx.Err() != nil {
 			return err
 		}
-		go browser.Wait()
-		return nil
+		failed = append(failed, strings.TrimPrefix(err.Error(), "opener: "))
 	}
-	return opener.Open(ctx, page)
+	if !tried { // what the system opens pages with may itself ask BROWSER, so not after a failure
+		if err = opener.Run(ctx, page); err == nil || ctx.Err() != nil {
+			return err
+		}
+		failed = append(failed, strings.TrimPrefix(err.Error(), "opener: "))
+	}
+	return errors.New(strings.Join(failed, "; "))
 }
 
 type flowFunc func(context.Context, *signin.Request) (oauth2.TokenSource, error)
@@ -237,6 +272,11 @@ func (asksNobody) SignIn(_ context.Context, r *signin.Request) (oauth2.TokenSour
 	}
 	return nil, &client.UnauthorizedError{Server: r.Server, Challenge: r.Challenge, Refused: r.Refused != ""}
 }
+
+// unread keeps registrations, and does not know those that are kept.
+type unread struct{ signin.Registry }
+
+func (unread) Registered(string) (signin.Registered, bool) { return signin.Registered{}, false }
 
 // registered registers anew, once, where the authorization server no longer knows the program.
 type registered struct {

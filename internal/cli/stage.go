@@ -43,19 +43,39 @@ func (s *stage) device(p signin.DevicePrompt) {
 
 // browser says which page is being opened, before it is: the person may have to open it by hand.
 func (s *stage) browser(p signin.BrowserPrompt) {
+	text := fmt.Sprintf("Sign in to %s in the browser that opens. If none does, open\n  %s\nThat is good for %s.%s", tui.Clean(p.Server), tui.Clean(p.URL),
+		time.Until(p.Expires).Round(time.Second), ifForgotten(p.Server, p.Doubtful))
 	if s.chat != nil {
-		s.show(s.chat.Wait(fmt.Sprintf("Sign in to %s in the browser that opens. If none does, open\n\n  %s", tui.Clean(p.Server), tui.Clean(p.URL)), s.callOff))
+		s.show(s.chat.Wait(text, s.callOff))
 		return
 	}
-	fmt.Fprintf(s.out, "Sign in to %s in the browser that opens. If none does, open\n  %s\n", tui.Clean(p.Server), tui.Clean(p.URL))
+	fmt.Fprintln(s.out, text)
 	s.show(&plainStage{s.out})
+}
+
+// notOpened says that the browser does not open. The address stands above.
+func (s *stage) notOpened(err error, other string) {
+	text := fmt.Sprintf("No browser opens (%s). Open the address by hand, or stop this and %s.", clean(err.Error()), other)
+	if s.chat != nil {
+		s.chat.Note(text)
+		return
+	}
+	fmt.Fprintln(s.out, folded(s.out, text))
 }
 
 // paste says what to open, and what to bring back.
 func (s *stage) paste(p signin.PastePrompt) {
 	fmt.Fprintf(s.out, "Sign in to %s: open, in any browser,\n  %s\n", tui.Clean(p.Server), tui.Clean(p.URL))
-	fmt.Fprintf(s.out, "It ends at an address that begins with %s and may show an error. Paste that address here: ", tui.Clean(p.RedirectURI))
+	fmt.Fprintf(s.out, "It ends at an address that begins with %s and may show an error.%s Paste that address here: ", tui.Clean(p.RedirectURI), ifForgotten(p.Server, p.Doubtful))
 	s.show(&plainStage{s.out})
+}
+
+// ifForgotten is what to do where the provider's page may not know a registration that is kept: nobody comes back from there.
+func ifForgotten(server string, doubtful bool) string {
+	if !doubtful {
+		return ""
+	}
+	return fmt.Sprintf(" If the page does not know this program, stop this and run %q.", "fastmcp-auth login --register-again "+tui.Clean(server))
 }
 
 // waiting says what another process asks a person to do.

@@ -15,31 +15,36 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/fastmcp-auth/fastmcp-auth/interop/secrets"
 )
 
 // TestTerminal runs the real main on a terminal, as testdata/terminal/*.txtar say, beside a server at $asking that asks
 // the person who calls: ttyin is what the person types, ttyout what the terminal shows. NO_COLOR is set, so that what is
-// shown are whole lines. seen, after each command, keeps what the terminal shows for the search for secrets.
+// shown are whole lines. world and the other commands of scripts about signing in are there, too. seen, after each command,
+// keeps what the terminal shows for the search for secrets.
 func TestTerminal(t *testing.T) {
 	everyScreenIsSeen(t)
+	cmds := worldCommands()
+	cmds["exits"] = exits
+	cmds["seen"] = func(ts *testscript.TestScript, _ bool, _ []string) {
+		ts.Check(suite.Keep("terminal", ts.ReadFile("ttyout")))
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "terminal"),
 		Setup: func(env *testscript.Env) error {
 			server := httptest.NewServer(mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return asking() }, &mcp.StreamableHTTPOptions{Stateless: true}))
 			env.Defer(server.Close)
+			env.Values[worlds] = map[string]*worldOf{}
+			env.Values[vouched] = map[string]*vouching{}
 			for name, value := range map[string]string{
-				"HOME": env.WorkDir, "asking": server.URL, "FASTMCP_AUTH_SERVER": server.URL, "CI": "", "NO_COLOR": "1", "TERM": "xterm",
+				"HOME": env.WorkDir, secrets.Folder: os.Getenv(secrets.Folder), "GORACE": raceOptions, "asking": server.URL, "FASTMCP_AUTH_SERVER": server.URL, "CI": "", "NO_COLOR": "1", "TERM": "xterm",
 			} {
 				env.Setenv(name, value)
 			}
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
-			"seen": func(ts *testscript.TestScript, _ bool, _ []string) {
-				ts.Check(suite.Keep("terminal", ts.ReadFile("ttyout")))
-			},
-		},
+		Cmds: cmds,
 	})
 }
 

@@ -46,7 +46,7 @@ const worlds key = "worlds"
 // worldCommands are the commands of scripts about signing in:
 //
 //	world [standard|entra [programs|company]]    start a provider and a protected server, and set $mcp, $issuer and $client
-//	idp WHAT [ARG…]              up, down, disable USER, enable USER, revoke USER, lifetime DURATION, blockdevice
+//	idp WHAT [ARG…]              up, down, disable USER, enable USER, revoke USER, lifetime DURATION, forget (clients that registered), blockdevice
 //	counts KIND N                the provider had N requests of this kind since the last counts or world
 //	signin USER CODE ARG…        run fastmcp-auth as exits does, while USER enters every code that it shows; - enters none
 //	pasting USER CODE ARG…       run fastmcp-auth while USER opens the page it shows elsewhere, and pastes the address it ends at
@@ -198,6 +198,8 @@ func command(ts *testscript.TestScript, _ bool, args []string) {
 		f.SetDisabled(arg, args[0] == "disable")
 	case "revoke":
 		f.RevokeSignIns(arg)
+	case "forget":
+		f.ForgetRegistrations()
 	case "blockdevice":
 		f.SetDeviceFlowBlocked(true)
 	case "lifetime":

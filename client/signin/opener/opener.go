@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/url"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 )
@@ -23,6 +24,40 @@ var ErrNoBrowser = errors.New("opener: no browser")
 // Open opens page and returns at once: it does not wait for the browser. It refuses whatever is not an absolute http or
 // https URL, and wraps [ErrNoBrowser] where there is nothing to open it with.
 func Open(ctx context.Context, page string) error { return open(ctx, page, commands(runtime.GOOS)) }
+
+// Run is Open, and waits until the program that opens the page has ended, or ctx has. It returns an error where that program
+// says that it failed. A browser that stays in the foreground ends when the person closes it: ctx does not end it.
+func Run(ctx context.Context, page string) error {
+	address, err := Check(page)
+	if err != nil {
+		return err
+	}
+	for _, command := range commands(runtime.GOOS) {
+		if path, err := exec.LookPath(command[0]); err == nil {
+			return Command(ctx, path, append(command[1:], address)...)
+		}
+	}
+	return ErrNoBrowser
+}
+
+// Command runs a program that opens a page, as Run does.
+func Command(ctx context.Context, path string, args ...string) error {
+	cmd := exec.Command(path, args...) // not of ctx: the browser outlives the sign-in
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("opener: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			return fmt.Errorf("opener: %s: %w", filepath.Base(path), err)
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 func open(ctx context.Context, page string, commands [][]string) error {
 	address, err := Check(page)
