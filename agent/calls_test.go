@@ -2,6 +2,7 @@ package agent_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -133,6 +134,10 @@ func TestATurnThatIsCancelledLeavesAWholeConversation(t *testing.T) {
 func TestWhatAModelGetsWrong(t *testing.T) {
 	for _, row := range []struct{ name, call, says string }{
 		{"a tool that does not exist", `no_such {}`, "no tool called"},
+		{"a name that looks like one", "lооk {}", "no tool called"},
+		{"a name with something behind it", "look\x00 {}", "no tool called"},
+		{"arguments that are too deep", `look ` + strings.Repeat(`{"a":`, 20_000) + "1" + strings.Repeat("}", 20_000), "no JSON object"},
+		{"arguments that are too long", `look {"a":"` + strings.Repeat("x", 2<<20) + `"}`, "more than"},
 		{"arguments that are no JSON", `look {"q":`, "no JSON object"},
 		{"arguments that are no object", `look [1]`, "no JSON object"},
 		{"something after the arguments", `look {} {}`, "something follows"},
@@ -201,5 +206,45 @@ func TestAToolThatPanics(t *testing.T) {
 	}
 	if got := m.answers(t); len(got) != 2 || got[0]["outcome"] != "unknown" || got[1]["outcome"] != "unknown" {
 		t.Errorf("the model hears %v", got)
+	}
+}
+
+// TestEachCallHasAnIdOfItsOwn, whatever the model calls it: answers, bars and cancels go by it.
+func TestEachCallHasAnIdOfItsOwn(t *testing.T) {
+	b := &bench{tools: []agent.Tool{tool("look", true)}}
+	b.do = func(_ context.Context, _ agent.Tool, arguments string, _ func(agent.Progress)) (agent.Result, error) {
+		return agent.Result{Text: arguments}, nil
+	}
+	same := func(first int) *agent.Reply {
+		r := &agent.Reply{}
+		for i, id := range []string{"x", "x", "", "", "call_2_0"} {
+			r.Calls = append(r.Calls, agent.ToolCall{ID: id, Tool: "look", Arguments: fmt.Sprintf(`{"n":%d}`, first+i)})
+		}
+		return r
+	}
+	m := &script{replies: []any{same(0), same(5)}}
+	h := &heard{}
+	a := newAgent(t, agent.Options{Model: m, Tools: b, Hear: h.hear})
+	if _, err := a.Turn(context.Background(), "go"); err != nil {
+		t.Fatal(err)
+	}
+	wanted, seen := map[string]string{}, map[string]bool{}
+	for _, message := range a.Messages() {
+		for _, c := range message.Calls {
+			if seen[c.ID] || c.ID == "" {
+				t.Errorf("the id %q is there twice, or empty", c.ID)
+			}
+			seen[c.ID], wanted[c.ID] = true, c.Arguments
+		}
+		if message.Role == agent.RoleTool {
+			var e map[string]string
+			if err := json.Unmarshal([]byte(message.Text), &e); err != nil || e["data"] != wanted[message.CallID] {
+				t.Errorf("the call %s with %s is answered %v %v", message.CallID, wanted[message.CallID], e, err)
+			}
+			delete(wanted, message.CallID)
+		}
+	}
+	if len(seen) != 10 || len(wanted) != 0 || len(h.of(agent.EventResult)) != 10 {
+		t.Errorf("%d ids, %d without an answer", len(seen), len(wanted))
 	}
 }

@@ -260,3 +260,43 @@ func TestASignInInTheMiddleOfATurnKeepsTheConversation(t *testing.T) {
 		t.Errorf("the model hears %+v", last)
 	}
 }
+
+// TestAServerThatIsNeverContent refuses each token: the call ends with an error after few sign-ins, and the turn goes on.
+func TestAServerThatIsNeverContent(t *testing.T) {
+	d := &door{good: "token-1"}
+	s := offering("a", nil, "echo")
+	d.h = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, nil)
+	d.self = httptest.NewServer(d)
+	defer d.self.Close()
+	d.as = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(oauth.ServerMetadata{Issuer: d.as.URL, TokenEndpoint: d.as.URL + "/token"})
+	}))
+	defer d.as.Close()
+	f := &flow{}
+	servers := &mcptools.Servers{}
+	servers.Add(at("a", d.self.URL+"/mcp", client.Options{SignIn: f}))
+	defer servers.Close()
+	if _, err := servers.List(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.mu.Lock()
+	d.good = "none"
+	d.mu.Unlock()
+	m := &model{}
+	a, err := agent.New(agent.Options{Model: m, Tools: servers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := f.n.Load()
+	if out, err := a.Turn(t.Context(), "go"); err != nil || out.Text != "done" {
+		t.Fatalf("%+v %v", out, err)
+	}
+	if n := f.n.Load() - before; n < 1 || n > 2 {
+		t.Errorf("%d sign-ins, want one or two", n)
+	}
+	last := m.asked[len(m.asked)-1].Messages
+	if text := last[len(last)-1].Text; !strings.Contains(text, `"outcome":"error"`) {
+		t.Errorf("the model hears %s", text)
+	}
+}

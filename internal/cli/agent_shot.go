@@ -224,7 +224,7 @@ func (s *shot) line(m map[string]any) {
 func (s *shot) write(v any) {
 	raw, err := json.Marshal(v)
 	if err == nil {
-		_, err = s.out.Write(append(raw, '\n'))
+		_, err = s.out.Write(append(steerless(raw), '\n'))
 	}
 	if err != nil && s.wrong == nil {
 		s.wrong = fmt.Errorf("print an event: %w", err)
