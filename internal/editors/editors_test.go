@@ -3,7 +3,9 @@ package editors_test
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -93,5 +95,19 @@ func write(t *testing.T, path, text string) {
 	}
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestAttack59_APipeInTheFolderHoldsNobody: a folder may be a stranger's.
+func TestAttack59_APipeInTheFolderHoldsNobody(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		return
+	}
+	work := t.TempDir()
+	if err := exec.Command("mkfifo", filepath.Join(work, ".mcp.json")).Run(); err != nil {
+		t.Fatal(err)
+	}
+	if all := editors.Servers(editors.Folders{Work: work}); len(all) != 0 {
+		t.Errorf("found %v", all)
 	}
 }

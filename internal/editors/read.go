@@ -2,7 +2,9 @@ package editors
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"slices"
@@ -36,6 +38,9 @@ func Servers(f Folders) []Server {
 }
 
 func read(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(err, fs.ErrInvalid) // a folder may be a stranger's: a pipe would hold whoever opens it
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
