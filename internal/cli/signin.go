@@ -100,6 +100,7 @@ func (c *caller) attended() tokencache.Flow {
 			ctx, cancel := context.WithCancelCause(ctx)
 			defer cancel(nil)
 			c.stage.signing(func() { cancel(calledOff) })
+			c.stage.reason(r)
 			source, err = (&registered{c.flowFor(r), c.kept.Clients()}).SignIn(ctx, r)
 			if err != nil && context.Cause(ctx) == calledOff {
 				err = fmt.Errorf("%w: called off here", signin.ErrDeclined)

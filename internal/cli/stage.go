@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +27,18 @@ type stage struct {
 }
 
 var errCodeExpired = errors.New("the code has ended; here is another")
+
+// reason says why somebody who has signed in is asked once more.
+func (s *stage) reason(r *signin.Request) {
+	if s.chat != nil || !r.StepUp {
+		return
+	}
+	text := "The server wants a sign-in that says more than the one you have."
+	if r.Challenge != nil && len(r.Challenge.Scopes) > 0 {
+		text = "The server wants more than you are signed in for: " + clean(strings.Join(r.Challenge.Scopes, " ")) + "."
+	}
+	fmt.Fprintln(s.out, folded(s.out, text))
+}
 
 // device shows a code.
 func (s *stage) device(p signin.DevicePrompt) {
