@@ -312,6 +312,14 @@ func TestWhatBelongsToOthersIsRefused(t *testing.T) {
 			t.Errorf("kept in %s, trouble %v", c.Where(), trouble)
 		}
 	})
+	t.Run("a folder above it may be a link", func(t *testing.T) {
+		base := t.TempDir()
+		must(t, os.Mkdir(filepath.Join(base, "elsewhere"), 0o700))
+		must(t, os.Symlink("elsewhere", filepath.Join(base, "fastmcp-auth")))
+		dir := filepath.Join(base, "fastmcp-auth", "sign-ins")
+		w.signIn(open(t, dir), server, devidp.UserAdmin)
+		kept(t, open(t, dir), server, tokencache.Use{})
+	})
 	t.Run("a record that is a link", func(t *testing.T) {
 		dir := t.TempDir()
 		w.signIn(open(t, dir), server, devidp.UserAdmin)

@@ -75,20 +75,23 @@ func writtenDown() []editors.Server {
 }
 
 // known looks a name that the settings do not know up in the editors' files, and says what it means: such a file may
-// come from a stranger. Anything else stays as it is.
-func (c *caller) known(typed string) (string, error) {
+// come from a stranger: foundIn is its name where it was found in the working directory or above it. Anything else stays as it is.
+func (c *caller) known(typed string) (server, foundIn string, err error) {
 	if !c.settings.IsUnknownName(typed) {
-		return typed, nil
+		return typed, "", nil
 	}
 	found, err := editors.Find(writtenDown(), typed)
 	if errors.Is(err, editors.ErrUnknown) {
-		return typed, nil // the settings say what they know
+		return typed, "", nil // the settings say what they know
 	}
 	if err != nil {
-		return "", err
+		return "", "", err
+	}
+	if found.Found {
+		foundIn = found.File
 	}
 	if c.asJSON {
-		return found.URL, nil
+		return found.URL, foundIn, nil
 	}
-	return found.URL, (&paper{err: c.err}).note("%s is %s, says %s", typed, found.URL, found.File)
+	return found.URL, foundIn, (&paper{err: c.err}).note("%s is %s, says %s", typed, found.URL, found.File)
 }

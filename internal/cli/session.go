@@ -54,7 +54,9 @@ func (c *caller) load(cmd *cobra.Command, server string) (err error) {
 	if server == "" {
 		server = c.settings.Server
 	}
-	if server, err = c.known(server); err != nil {
+	name := server
+	server, foundIn, err := c.known(name)
+	if err != nil {
 		return &usageError{err, cmd.CommandPath()}
 	}
 	called, err := c.settings.Call(server)
@@ -62,6 +64,10 @@ func (c *caller) load(cmd *cobra.Command, server string) (err error) {
 		return err
 	}
 	c.server, c.settings.CAFile, c.settings.Client = called.URL, called.CAFile, called.Client
+	if foundIn != "" && !c.noAuth && c.isUnattended() { // attack 59
+		return &hintError{code: exitUsage, hint: fmt.Sprintf("write the URL in place of the name, if you trust it: --server %s", c.server),
+			err: fmt.Errorf("%s says where %s is; it was found in the working directory and may be a stranger's, and a client with a proof signs in where it is told", foundIn, name)}
+	}
 	c.stage = stage{out: c.err, look: c.look()}
 	return nil
 }

@@ -26,6 +26,9 @@ type Server struct {
 	URL  string // empty for one that an editor starts as a program
 	File string
 	Used string // by which editor
+	// Found says that the file stands in the working directory or above it, and not in the home directory: it may be a
+	// stranger's.
+	Found bool
 }
 
 // Find returns the server called name. The error says that there is none, that it is a program, or that the name means
@@ -38,8 +41,13 @@ func Find(all []Server, name string) (Server, error) {
 		case s.Name != name:
 		case s.URL == "":
 			programs++
-		case !slices.ContainsFunc(found, func(f Server) bool { return f.URL == s.URL }):
-			found = append(found, s)
+		default:
+			i := slices.IndexFunc(found, func(f Server) bool { return f.URL == s.URL })
+			if i < 0 {
+				found = append(found, s)
+			} else if found[i].Found && !s.Found {
+				found[i] = s // the person has written it down, too
+			}
 		}
 	}
 	switch {

@@ -48,6 +48,16 @@ func TestServers(t *testing.T) {
 			t.Errorf("%s: %+v, %v; want %s", test.name, s, err, test.want)
 		}
 	}
+	for name, found := range map[string]bool{"here": false, "mine": false, "gem": false} {
+		if s, err := editors.Find(all, name); err != nil || s.Found != found {
+			t.Errorf("attack 59: %s is found: %v, %v", name, s.Found, err)
+		}
+	}
+	for _, s := range all {
+		if near := strings.HasPrefix(s.File, filepath.Join(home, "src")); s.Found != near {
+			t.Errorf("attack 59: %s in %s is found: %v", s.Name, s.File, s.Found)
+		}
+	}
 	for _, test := range []struct{ name, want string }{
 		{"team", `"team" means several servers: https://team.example.com/mcp in `},
 		{"local", `"local" is a program that an editor starts`},

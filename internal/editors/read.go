@@ -83,7 +83,7 @@ func (f file) named(raw json.RawMessage) []Server {
 		if json.Unmarshal(raw, &e) != nil {
 			continue
 		}
-		s := Server{Name: name, File: f.path, Used: f.used}
+		s := Server{Name: name, File: f.path, Used: f.used, Found: f.found}
 		for _, address := range []string{e.URL, e.ServerURL, e.HTTPURL} {
 			if isURL(address) {
 				s.URL = address
