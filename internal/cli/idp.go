@@ -35,7 +35,7 @@ func idpCommand(s streams) *cobra.Command {
 			Logger:      logger(settings, s.err),
 		})
 		if err != nil {
-			return fmt.Errorf("start the development provider: %w", err)
+			return mendable(fmt.Errorf("start the development provider: %w", err))
 		}
 		ready := map[string]any{
 			"issuer":    provider.Issuer(),

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -71,7 +72,8 @@ func serve(ctx context.Context, load func() (*config.Settings, error), s streams
 // mendable gives the error of a start its hint.
 func mendable(err error) error {
 	if inUse(err) {
-		return &hintError{err: err, hint: "listen elsewhere with --addr, or on any free port with --addr 127.0.0.1:0"}
+		flag := listening(err)
+		return &hintError{err: err, hint: fmt.Sprintf("listen elsewhere with %s, or on any free port with %[1]s 127.0.0.1:0", flag)}
 	}
 	if wrong := (*app.SetupError)(nil); errors.As(err, &wrong) {
 		return &hintError{err: err, hint: wrong.Mend}
@@ -80,6 +82,16 @@ func mendable(err error) error {
 		return &hintError{code: exitCode(err), err: err, hint: hint}
 	}
 	return err
+}
+
+// listening is the flag that names the address which is taken.
+func listening(err error) string {
+	for about, flag := range map[string]string{"admin.addr: ": "--admin-addr", "rest.addr: ": "--rest-addr", "start the development provider: ": "--idp-addr"} {
+		if strings.HasPrefix(err.Error(), about) {
+			return flag
+		}
+	}
+	return "--addr"
 }
 
 // wayTo is what makes a file that serve keeps writable, where that is what was wrong.
