@@ -1,5 +1,5 @@
 // What axe finds on each page, in both colour schemes, at a desk's and at a phone's width; and whether a phone must be
-// scrolled sideways. With PICTURES it keeps what it saw there.
+// scrolled sideways. With PICTURES it keeps what it saw there, a sheet for each page.
 import { mkdirSync } from 'node:fs'
 import { assert, card, person, reverse, violations, walk } from './browser.mjs'
 import { base, provider, second, signIn } from './people.mjs'
@@ -17,6 +17,16 @@ const pages = {
 }
 const folder = process.env.PICTURES
 if (folder) mkdirSync(folder, { recursive: true })
+const seen = {} // pictures by page, in the order they were taken
+
+/** Keeps what was seen of a page, in both colours and both widths, side by side. */
+async function keep(name) {
+  const { page, context } = await person({ width: 1600, height: 420 })
+  await page.setContent(`<body style="margin:0;display:flex;gap:10px;background:#888">${seen[name].map(({ width, data }) => `<img width="${width / 2}" src="data:image/png;base64,${data}">`).join('')}</body>`)
+  await page.waitForFunction(() => [...document.images].every((one) => one.complete))
+  await page.screenshot({ path: `${folder}/${name}.jpg`, type: 'jpeg', quality: 80, fullPage: false })
+  await context.close()
+}
 
 const steps = {}
 for (const scheme of ['light', 'dark']) {
@@ -27,7 +37,7 @@ for (const scheme of ['light', 'dark']) {
         assert.deepEqual(await violations(page), [], name)
         const wide = await page.evaluate(() => document.documentElement.scrollWidth)
         assert.ok(wide <= width, `${name} is ${wide} pixels wide`)
-        if (folder) await page.screenshot({ path: `${folder}/${name}-${scheme}-${width}.png` })
+        if (folder) (seen[name] ??= []).push({ width, data: (await page.screenshot()).toString('base64') })
       }
       if (provider) {
         await page.goto(base + '/?sign_in_error=another_browser')
@@ -72,5 +82,8 @@ for (const scheme of ['light', 'dark']) {
       await context.close()
     }
   }
+}
+if (folder) steps['what was seen is kept'] = async () => {
+  for (const name of Object.keys(seen)) await keep(name)
 }
 await walk(steps)

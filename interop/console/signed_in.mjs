@@ -67,7 +67,6 @@ await walk({
   },
   'attack 9: a page next door sends what it likes with this browser’s cookies, and is refused': async () => {
     const evil = await neighbour()
-    here.seen.own.push(evil.at + '/')
     const tab = await context.newPage()
     await tab.goto(evil.at)
     const refused = async (path, send, ...given) => {
@@ -80,12 +79,13 @@ await walk({
     const simple = ([at, type]) => void fetch(at, { method: 'POST', mode: 'no-cors', credentials: 'include', headers: { 'Content-Type': type }, body: '{"tool":"reverse_tool","arguments":{"query":"x"}}' }).catch(() => {})
     for (const path of ['/api/v1/calls', '/api/v1/tools/reverse_tool', '/reverse', '/console/sign-out', '/console/sign-out?everywhere=1']) await refused(path, simple, [base + path, 'text/plain'])
     const sent = await refused('/api/v1/calls', (at) => {
-      document.body.innerHTML = `<form method=post enctype=text/plain action="${at}"><input name='{"tool":"reverse_tool","arguments":{"query":"' value='"}}'></form>`
+      document.body.innerHTML = `<iframe name=f></iframe><form method=post target=f enctype=text/plain action="${at}"><input name='{"tool":"reverse_tool","arguments":{"query":"' value='"}}'></form>`
       document.forms[0].submit()
     }, base + '/api/v1/calls')
     assert.ok(sent.includes((await sessionOf(context)).value), 'the browser keeps the cookie back, so this shows nothing')
     await tab.close()
     evil.close()
+    here.seen.foreign = here.seen.foreign.filter((url) => !url.startsWith(evil.at)) // where this step itself went
     await page.reload()
     await page.locator('article.card').nth(1).waitFor()
     assert.equal(await page.locator('article.card').count(), 2) // those that were made before
