@@ -1,6 +1,7 @@
 package editors
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -121,7 +122,7 @@ func withoutComments(raw []byte) []byte {
 				out[i] = ' '
 			}
 		case c == '/' && i+1 < len(out) && out[i+1] == '*':
-			end := strings.Index(string(out[i+2:]), "*/")
+			end := bytes.Index(out[i+2:], []byte("*/"))
 			if end < 0 {
 				return out
 			}
