@@ -189,9 +189,18 @@ type deviceModel struct {
 	height int
 }
 
-// Init puts the code on the clipboard of the terminal (OSC 52), which may be that of another machine.
+// Init puts the code on the clipboard of the terminal (OSC 52), which may be that of another machine: a code, and nothing
+// that would do something where it is pasted by mistake.
 func (m *deviceModel) Init() tea.Cmd {
+	if !isCode(m.screen.device.UserCode) {
+		return nextBeat()
+	}
 	return tea.Batch(nextBeat(), tea.SetClipboard(m.screen.device.UserCode))
+}
+
+// isCode reports whether s is one word of letters, digits and hyphens, and no option.
+func isCode(s string) bool {
+	return s != "" && s[0] != '-' && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") == "" && len(s) <= 32
 }
 
 func (m *deviceModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {

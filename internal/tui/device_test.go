@@ -127,3 +127,16 @@ func TestCodesAreDrawnBigWhereTheyFit(t *testing.T) {
 		}
 	}
 }
+
+// TestAttack59NothingButACodeGoesToTheClipboard: it may be pasted into a shell by mistake.
+func TestAttack59NothingButACodeGoesToTheClipboard(t *testing.T) {
+	for code, want := range map[string]bool{
+		"WDJB-MJHT": true, "123456789": true, "abcDEF": true,
+		"": false, "-rf": false, "rm -rf .": false, "a;id": false, "$(id)": false, "a|sh": false, "x\nid": false, "аbc": false,
+		strings.Repeat("A", 33): false,
+	} {
+		if isCode(code) != want {
+			t.Errorf("%q: %v", code, !want)
+		}
+	}
+}
