@@ -29,7 +29,7 @@ var numbers = []numbered{
 	// The API and its scopes.
 	rows(entry{cause: "the API has no service principal in the tenant {tenant}, or its App ID URI is spelled another way", page: exposePage,
 		cure: "compare the scope's prefix with Application ID URI; where the API is another tenant's, an administrator adds it by opening its admin consent address"}, 500011, 650052, 650057),
-	rows(entry{cause: "the API does not have one of the scopes {scopes}", page: exposePage,
+	rows(entry{cause: "the API does not have {scopes}, or one of them", page: exposePage,
 		cure: "add the scope, or write it as the API spells it"}, 650053, 70011),
 	rows(entry{cause: "{client} is not set up to ask for the API", cure: "add a permission › My APIs › the API", page: permissionsPage}, 65005, 650056),
 	rows(entry{cause: "a scope and .default, or scopes of two APIs, were asked for together", cure: "ask for scopes of one API at a time"}, 28000, 28002, 700022),

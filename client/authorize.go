@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"sync"
@@ -44,6 +45,7 @@ type authorizer struct {
 	failed     error          // what went wrong while connecting
 	stepUps    map[string]int // by operation
 	nonce      string         // the server's last, for proofs of possession (RFC 9449, section 9)
+	odd        *AnswerError   // the first answer to a request while connecting, where no MCP server gives such
 }
 
 // flight is one sign-in that several requests may wait for.
@@ -72,7 +74,7 @@ func newAuthorizer(server string, o Options) (*authorizer, error) {
 // a person who said no must not be asked twice.
 func (a *authorizer) connected() {
 	a.mu.Lock()
-	a.connecting, a.failed = false, nil
+	a.connecting, a.failed, a.odd = false, nil, nil
 	a.mu.Unlock()
 }
 
@@ -108,8 +110,9 @@ func (a *authorizer) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		resp, err := a.sendProven(&m, req, t)
 		if err != nil {
-			return nil, err
+			return nil, a.unreached(err)
 		}
+		a.wonder(resp, m)
 		d := a.demandOf(resp, t)
 		if d == nil || req.Method != http.MethodPost {
 			return resp, nil // a stream or the end of a session: the protocol layer goes on without it
@@ -125,6 +128,38 @@ func (a *authorizer) RoundTrip(req *http.Request) (*http.Response, error) {
 		asked[d.stepUp] = flew
 	}
 	return nil, a.fail(fmt.Errorf("client: %s asks for another token again and again", a.server))
+}
+
+// unreached marks an error of the network as ours: the layers between say nothing a caller needs. Errors of ours, and the
+// end of a caller's context, pass as they are.
+func (a *authorizer) unreached(err error) error {
+	if network := (*net.OpError)(nil); !errors.As(err, &network) || errors.As(err, new(*refusal)) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &refusal{fmt.Errorf("client: reach %s: %w", a.server, err)}
+}
+
+const jsonType = "application/json"
+
+// wonder remembers what no MCP server answers a request with, while connecting: it says more than what the protocol layer
+// makes of it. It is the first such answer that counts, since the SDK tries both protocol eras.
+func (a *authorizer) wonder(resp *http.Response, m message) {
+	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	fits := resp.StatusCode < http.StatusMultipleChoices && (media == jsonType || media == "text/event-stream")
+	if fits || !m.isCall() || resp.StatusCode == http.StatusUnauthorized {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.connecting && a.odd == nil {
+		a.odd = &AnswerError{Server: a.server, Status: resp.StatusCode, MediaType: quote(media)}
+	}
+}
+
+func (a *authorizer) oddity() *AnswerError {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.odd
 }
 
 // sendProven sends req, and once more where the server wants its nonce in the proof of possession (RFC 9449, section 9).

@@ -44,7 +44,7 @@ type Session struct {
 // and o.SignIn can. A token, given or obtained, goes only to exactly this URL, and over plain http only to this machine.
 //
 // The error is, or wraps, [*UnauthorizedError], [*ScopeError], [*DiscoveryError], [*RedirectError] or what SignIn
-// returned when authorization is at fault.
+// returned when authorization is at fault, and [*AnswerError] where no MCP server answers.
 func Connect(ctx context.Context, server string, o Options) (*Session, error) {
 	a, err := newAuthorizer(server, o)
 	if err != nil {
@@ -111,7 +111,11 @@ func (s *Session) explain(doing string, err error) error {
 	if errors.As(err, &ours) {
 		return ours.err
 	}
-	if said := saidByServer(err); said != nil {
+	said := saidByServer(err)
+	if odd := s.auth.oddity(); odd != nil && (said == nil || odd.MediaType != jsonType) {
+		return odd
+	}
+	if said != nil {
 		return &ServerError{Doing: doing, Code: said.Code, Message: said.Message, Data: said.Data}
 	}
 	return fmt.Errorf("client: %s: %w", doing, err)

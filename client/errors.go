@@ -49,6 +49,29 @@ type StatusError struct{ Status int }
 // Error names the status.
 func (e *StatusError) Error() string { return fmt.Sprintf("HTTP %d", e.Status) }
 
+// AnswerError is an answer over HTTP that no MCP server gives: a page, or the status of what stands in its place.
+type AnswerError struct {
+	Server    string
+	Status    int
+	MediaType string // without parameters, on one line; may be empty
+}
+
+// Error says what was answered.
+func (e *AnswerError) Error() string {
+	switch {
+	case e.Status >= 500:
+		return fmt.Sprintf("client: %s answers HTTP %d", e.Server, e.Status)
+	case e.Status >= 300:
+		return fmt.Sprintf("client: %s does not answer as an MCP server: HTTP %d", e.Server, e.Status)
+	case e.MediaType == "":
+		return fmt.Sprintf("client: %s is no MCP server: it answers with nothing", e.Server)
+	}
+	return fmt.Sprintf("client: %s is no MCP server: it answers with %s", e.Server, e.MediaType)
+}
+
+// Unwrap returns the status as a [*StatusError].
+func (e *AnswerError) Unwrap() error { return &StatusError{Status: e.Status} }
+
 // ResourceError is metadata of another resource than the one that is called (C-25).
 type ResourceError struct {
 	Named  string // by the metadata, on one line

@@ -133,7 +133,8 @@ var aadsts = regexp.MustCompile(`^AADSTS(\d{1,9}):`)
 
 // refusedAtPage is a refusal that came by redirect (RFC 6749, section 4.1.2.1).
 func refusedAtPage(issuer, code, description string) *Error {
-	e := &Error{Issuer: issuer, Code: line(code), Description: line(description), kind: meaning(code)}
+	e := &Error{Issuer: issuer, Code: line(code), kind: meaning(code)}
+	e.Description, e.TraceID, e.CorrelationID = described(description)
 	if m := aadsts.FindStringSubmatch(description); m != nil {
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			e.Codes = []int{n}

@@ -2,6 +2,7 @@ package signin
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -193,14 +194,15 @@ type refusal struct {
 }
 
 func (r *refusal) by(issuer string, status int) *Error {
+	text, trace, correlation := described(r.Description)
 	return &Error{
 		Issuer:        issuer,
 		Status:        status,
 		Code:          line(r.Error),
-		Description:   line(r.Description),
+		Description:   text,
 		Codes:         r.Codes,
-		TraceID:       line(r.TraceID),
-		CorrelationID: line(r.CorrelationID),
+		TraceID:       cmp.Or(line(r.TraceID), trace),
+		CorrelationID: cmp.Or(line(r.CorrelationID), correlation),
 		kind:          meaning(r.Error),
 	}
 }

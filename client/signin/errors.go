@@ -3,6 +3,7 @@ package signin
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -88,6 +89,17 @@ func meaning(code string) error {
 }
 
 const maxLine = 400
+
+// entraTail is how Entra ends a description.
+var entraTail = regexp.MustCompile(`(?s)\s+Trace ID: ([0-9A-Fa-f-]{36})\s+Correlation ID: ([0-9A-Fa-f-]{36})\s+Timestamp: .*$`)
+
+// described makes a description one bounded line, and takes Entra's ids off its end: they are told apart from the words.
+func described(s string) (text, trace, correlation string) {
+	if m := entraTail.FindStringSubmatch(s); m != nil {
+		s, trace, correlation = strings.TrimSuffix(s, m[0]), m[1], m[2]
+	}
+	return line(s), trace, correlation
+}
 
 // line makes a stranger's words one bounded line without control characters.
 func line(s string) string {

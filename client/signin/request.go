@@ -25,6 +25,8 @@ type Request struct {
 	StepUp bool
 	// Earlier are the scopes of Refused when it lacks some: they are asked for again, beside the challenge's (C-20).
 	Earlier []string
+	// Over is why an earlier sign-in cannot go on, in words for the person; nil where there was none, or nobody knows.
+	Over error
 	// Claims is the JSON of what else the token must hold (Entra's claims challenge); empty means nothing.
 	Claims string
 	// HTTPClient lends its Transport to requests to the authorization server; nil means http.DefaultTransport. No

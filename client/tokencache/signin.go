@@ -146,7 +146,15 @@ func (f *flow) SignIn(ctx context.Context, r *signin.Request) (oauth2.TokenSourc
 		if o.HTTPClient == nil {
 			o.HTTPClient = r.HTTPClient
 		}
-		return c.resume(v, name, now, o)
+		kept, err := c.resume(v, name, now, o)
+		if err != nil {
+			return nil, err
+		}
+		_, err = kept.TokenContext(ctx)
+		if !errors.Is(err, signin.ErrNeeded) {
+			return kept, nil
+		}
+		r.Over = err // the authorization server takes no more of it: another is asked for
 	}
 	if previous, ours := r.Previous.(*signin.Tokens); ours && !f.use.Anew && !r.StepUp && previous.State().Issuer == issuer {
 		if renewed, err := previous.Renew(ctx, r.Refused); renewed || err != nil {

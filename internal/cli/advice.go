@@ -12,6 +12,7 @@ import (
 	"github.com/fastmcp-auth/fastmcp-auth/client"
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin/workload"
+	"github.com/fastmcp-auth/fastmcp-auth/client/tokencache"
 	"github.com/fastmcp-auth/fastmcp-auth/oauth"
 )
 
@@ -19,8 +20,10 @@ import (
 type callError struct {
 	err      error
 	server   string
-	clientID string // who called; may be empty
-	program  bool   // who called signs in without a person
+	clientID string   // who called; may be empty
+	program  bool     // who called signs in without a person
+	asked    []string // the scopes that were set
+	scopes   []string // what to sign in for, where some are missing
 }
 
 func (e *callError) Error() string { return e.err.Error() }
@@ -55,6 +58,10 @@ func adviceFor(err error) (a advice.Advice, code int, found bool) {
 		return advice.Advice{Cause: "the authorization server has a fault of its own", Next: advice.Again}, exitUnreachable, true
 	case errors.Is(err, client.ErrSignInNeeded):
 		return advice.Advice{Next: advice.SignIn}, exitSignIn, true
+	case errors.As(err, new(*tokencache.AccountError)):
+		return advice.Advice{Cause: "who signed in is kept, too; sign in once more, and choose the other account at the provider", Next: advice.SignIn}, exitSignIn, true
+	case errors.As(err, new(*tokencache.KeepError)):
+		return advice.Advice{Cure: "make room there, or name another folder with --store-dir"}, exitFailed, true
 	case isDown(err):
 		return advice.Advice{Cause: "the server, or its authorization server, has a fault of its own", Next: advice.Again}, exitUnreachable, true
 	case otherName(err) != "":
@@ -117,7 +124,8 @@ func isDown(err error) bool {
 // refusalOf is what an authorization server or a protected server said, with the HTTP status where that tells
 // something, or nothing.
 func refusalOf(err error) (r advice.Refusal, status int) {
-	if call := (*callError)(nil); errors.As(err, &call) {
+	call := (*callError)(nil)
+	if errors.As(err, &call) {
 		r.Server, r.ClientID, r.Program = call.server, call.clientID, call.program
 	}
 	var provider *signin.Error
@@ -128,6 +136,9 @@ func refusalOf(err error) (r advice.Refusal, status int) {
 	case errors.As(err, &provider):
 		r.Code, r.Codes, r.Issuer = provider.Code, provider.Codes, provider.Issuer
 		r.CorrelationID, r.TraceID = provider.CorrelationID, provider.TraceID
+		if call != nil {
+			r.Scopes = call.asked
+		}
 		status = provider.Status
 	case errors.As(err, &nobody):
 		r.Code, r.Issuer = advice.NoClientID, nobody.Issuer

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -61,15 +60,14 @@ func (c *caller) sayOnce() func(error) {
 	var mu sync.Mutex
 	var last string
 	return func(err error) {
-		var u *url.Error
-		if errors.As(err, &u) {
+		if u, outermost := err.(*url.Error); outermost {
 			err = u.Err
 		}
 		mu.Lock()
 		defer mu.Unlock()
 		if text := fmt.Sprint(err); text != last {
 			last = text
-			report(c.err, c.explain(err))
+			report(c.err, c.unopened(c.explain(err)))
 		}
 	}
 }

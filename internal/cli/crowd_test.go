@@ -28,7 +28,7 @@ type home struct {
 // signedIn opens a world and signs a person in there with a token that has ended when it returns.
 func signedIn(t *testing.T) *home {
 	t.Helper()
-	w, err := newWorld(t.Context(), devidp.Standard, suite)
+	w, err := newWorld(t.Context(), devidp.Standard, "", suite)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/fastmcp-auth/fastmcp-auth/advice"
-	"github.com/fastmcp-auth/fastmcp-auth/client"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
 	"github.com/fastmcp-auth/fastmcp-auth/internal/tui"
 	"github.com/fastmcp-auth/fastmcp-auth/policy"
@@ -143,8 +142,8 @@ func hintsOf(err error) []string {
 	}
 	a, _, _ := adviceFor(err)
 	target := serverOf(err)
-	if lacking := (*client.ScopeError)(nil); a.Next == advice.MoreScope && errors.As(err, &lacking) {
-		target += scopeFlags(lacking.Challenge.Scopes)
+	if call := (*callError)(nil); a.Next == advice.MoreScope && errors.As(err, &call) {
+		target += scopeFlags(call.scopes)
 	}
 	return hints(a, target)
 }

@@ -67,7 +67,7 @@ func (e *explainer) token(arg string) (string, error) {
 	case isFile:
 		f, err := os.Open(file)
 		if err != nil {
-			return "", &usageError{err: err}
+			return "", &usageError{err, "fastmcp-auth explain"}
 		}
 		defer f.Close()
 		if raw, err = readToken(f); err != nil {
@@ -83,7 +83,7 @@ func (e *explainer) token(arg string) (string, error) {
 		raw = arg
 	}
 	if raw = bare(raw); raw == "" {
-		return "", &usageError{errors.New("no token was given"), "fastmcp-auth explain"}
+		return "", &hintError{code: exitUsage, err: errors.New("no token was given"), hint: `run "fastmcp-auth token | fastmcp-auth explain"`}
 	}
 	return raw, nil
 }

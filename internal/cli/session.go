@@ -33,9 +33,10 @@ type caller struct {
 	settings *config.Settings // with what they say about server in its place
 	server   string           // the URL that is called
 
-	kept  *tokencache.Cache // nil until cache makes it
-	stage stage             // what is shown while somebody signs in
-	hold  func(show func()) // gives the terminal to a person, where something else is on it; may be nil
+	kept   *tokencache.Cache // nil until cache makes it
+	warned bool              // that nothing can be kept
+	stage  stage             // what is shown while somebody signs in
+	hold   func(show func()) // gives the terminal to a person, where something else is on it; may be nil
 }
 
 // flags declares the flags that every calling command has.
@@ -111,20 +112,66 @@ func (c *caller) options() (client.Options, error) {
 	return o, err
 }
 
-// explain says which server err is about, so that the advice fits; errors.go knows the rest.
+// explain says which server err is about, so that the advice fits; errors.go knows the rest. Where one would sign in is no
+// news to whoever may not: what is said is what is needed.
 func (c *caller) explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	if asked := (*client.UnauthorizedError)(nil); errors.As(err, &asked) {
-		err = asked // where one would sign in is no news to whoever may not
+	call := &callError{
+		server: c.server, clientID: c.settings.Client.ID, asked: c.settings.Client.Scopes, program: !c.noAuth && c.isUnattended(),
 	}
-	call := &callError{err: err, server: c.server, clientID: c.settings.Client.ID, program: !c.noAuth && c.isUnattended()}
+	var asked *client.UnauthorizedError
+	var over *overError
+	var absent *absentError
+	var other *tokencache.AccountError
+	var lacking *client.ScopeError
+	switch {
+	case errors.As(err, &asked):
+		err = asked
+	case errors.As(err, &over):
+		err = over
+	case errors.As(err, &absent):
+		err = absent
+	case errors.As(err, &other):
+		err = other
+	case errors.As(err, &lacking):
+		err, call.scopes = lacking, c.wider(lacking.Challenge.Scopes)
+	}
+	call.err = err
 	company := &c.settings.Client.Enterprise
 	if refused := (*signin.Error)(nil); errors.As(err, &refused) && company.Issuer != "" && refused.Issuer == company.Issuer {
 		call.clientID = company.ClientID
 	}
+	if c.settings.NoInput && (asked != nil || absent != nil) {
+		if hint := c.unasked(); hint != "" {
+			return &hintError{code: exitSignIn, err: call, hint: hint}
+		}
+	}
 	return call
+}
+
+// wider are scopes, behind those that the kept sign-in has: another sign-in replaces it.
+func (c *caller) wider(scopes []string) []string {
+	if c.kept == nil {
+		return scopes
+	}
+	s, found, err := c.kept.Find(c.server, c.use(nil))
+	if err != nil || !found {
+		return scopes
+	}
+	return union(c.asked(s), scopes)
+}
+
+// unasked is the hint where login would ask nobody either; empty where it would ask.
+func (c *caller) unasked() string {
+	switch {
+	case c.settings.InCI():
+		return "CI is set, so nobody is asked: sign in as a program, with --client-id and a proof of its own (docs/signin.md)"
+	case c.anew:
+		return fmt.Sprintf("run %q, without --no-input", "fastmcp-auth login "+c.server)
+	}
+	return ""
 }
 
 // look says how to draw on stderr.

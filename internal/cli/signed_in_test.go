@@ -25,7 +25,7 @@ func guard(t *testing.T, character string) *guarded {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := newWorld(t.Context(), c, suite)
+	w, err := newWorld(t.Context(), c, "", suite)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,16 +83,25 @@ func (c *caller) cache() (*tokencache.Cache, error) {
 	if err != nil {
 		return nil, &hintError{err: err, hint: "name a folder with --store-dir"}
 	}
-	cache.Trouble = func(err error) { fmt.Fprintf(c.err, "fastmcp-auth: warning: %v\n", err) }
+	cache.Trouble = c.warn
 	cache.Waiting = c.stage.waiting
 	c.kept = cache
 	return cache, nil
 }
 
+// warn tells of what was lost or could not be kept.
+func (c *caller) warn(err error) {
+	fmt.Fprintf(c.err, "fastmcp-auth: warning: %v\n", err)
+	if unkept := (*tokencache.KeepError)(nil); errors.As(err, &unkept) && !c.warned {
+		c.warned = true
+		fmt.Fprintln(c.err, "fastmcp-auth: hint: name a folder for them with --store-dir; without one a sign-in ends with its command")
+	}
+}
+
 // attended is how a person signs in.
 func (c *caller) attended() tokencache.Flow {
 	if c.settings.NoInput {
-		return asksNobody{}
+		return asksNobody{c}
 	}
 	return flowFunc(func(ctx context.Context, r *signin.Request) (source oauth2.TokenSource, err error) {
 		ask := func() {
@@ -265,19 +274,45 @@ func (f flowFunc) SignIn(ctx context.Context, r *signin.Request) (oauth2.TokenSo
 }
 
 // asksNobody is how to sign in where there is nobody to ask.
-type asksNobody struct{}
+type asksNobody struct{ c *caller }
 
-func (asksNobody) SignIn(_ context.Context, r *signin.Request) (oauth2.TokenSource, error) {
+func (n asksNobody) SignIn(_ context.Context, r *signin.Request) (oauth2.TokenSource, error) {
 	if r.StepUp && r.Challenge != nil {
 		return nil, &client.ScopeError{Server: r.Server, Challenge: r.Challenge}
 	}
-	return nil, &client.UnauthorizedError{Server: r.Server, Challenge: r.Challenge, Refused: r.Refused != ""}
+	needed := &client.UnauthorizedError{Server: r.Server, Challenge: r.Challenge, Refused: r.Refused != ""}
+	switch {
+	case r.Over != nil:
+		return nil, &overError{server: r.Server, why: r.Over}
+	case n.c.account != "" && !needed.Refused:
+		return nil, &absentError{account: n.c.account, server: r.Server}
+	}
+	return nil, needed
 }
 
 // unread keeps registrations, and does not know those that are kept.
 type unread struct{ signin.Registry }
 
 func (unread) Registered(string) (signin.Registered, bool) { return signin.Registered{}, false }
+
+// overError is a kept sign-in that the authorization server takes no more.
+type overError struct {
+	server string
+	why    error
+}
+
+func (e *overError) Error() string {
+	return fmt.Sprintf("the sign-in to %s is over: %v", e.server, e.why)
+}
+func (e *overError) Unwrap() error { return e.why }
+
+// absentError is an account that is to call, and has not signed in.
+type absentError struct{ account, server string }
+
+func (e *absentError) Error() string {
+	return fmt.Sprintf("%s is not signed in to %s", e.account, e.server)
+}
+func (e *absentError) Is(target error) bool { return target == client.ErrSignInNeeded }
 
 // registered registers anew, once, where the authorization server no longer knows the program.
 type registered struct {

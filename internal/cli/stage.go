@@ -30,12 +30,18 @@ var errCodeExpired = errors.New("the code has ended; here is another")
 
 // reason says why somebody who has signed in is asked once more.
 func (s *stage) reason(r *signin.Request) {
-	if s.chat != nil || !r.StepUp {
+	text := ""
+	switch {
+	case s.chat != nil:
 		return
-	}
-	text := "The server wants a sign-in that says more than the one you have."
-	if r.Challenge != nil && len(r.Challenge.Scopes) > 0 {
+	case r.StepUp && r.Challenge != nil && len(r.Challenge.Scopes) > 0:
 		text = "The server wants more than you are signed in for: " + clean(strings.Join(r.Challenge.Scopes, " ")) + "."
+	case r.StepUp:
+		text = "The server wants a sign-in that says more than the one you have."
+	case r.Over != nil:
+		text = "Your earlier sign-in is over: " + clean(r.Over.Error()) + "."
+	default:
+		return
 	}
 	fmt.Fprintln(s.out, folded(s.out, text))
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -64,7 +65,7 @@ func (c *caller) printToken(ctx context.Context) error {
 // for.
 func (c *caller) tokens(ctx context.Context) (*signin.Tokens, error) {
 	if c.noAuth {
-		return nil, &usageError{err: fmt.Errorf("with --no-auth there is no token")}
+		return nil, &usageError{errors.New("with --no-auth there is no token"), "fastmcp-auth token"}
 	}
 	if tokens, err := c.keptTokens(ctx); tokens != nil || err != nil {
 		return tokens, err

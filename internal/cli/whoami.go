@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,9 +99,12 @@ func (c *caller) who(ctx context.Context) (signin.State, tokencache.Where, error
 
 // nobody says that nobody is signed in, and who could be chosen.
 func (c *caller) nobody() error {
-	err := &hintError{code: exitSignIn, err: fmt.Errorf("nobody is signed in to %s", c.server), hint: fmt.Sprintf("run %q", "fastmcp-auth login "+c.server)}
+	err := &hintError{
+		code: exitSignIn, err: fmt.Errorf("nobody is signed in to %s", c.server),
+		hint: cmp.Or(c.unasked(), fmt.Sprintf("run %q", "fastmcp-auth login "+c.server)),
+	}
 	if c.account != "" {
-		err.err = fmt.Errorf("%s is not signed in to %s", c.account, c.server)
+		err.err = &absentError{c.account, c.server}
 		return err
 	}
 	all, _ := c.kept.SignIns()

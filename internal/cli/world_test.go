@@ -32,6 +32,7 @@ import (
 type world struct {
 	provider *devidp.Server
 	secrets  *secrets.Suite
+	halt     func() // ends the protected server
 	stop     func()
 
 	mcp, issuer string
@@ -45,8 +46,10 @@ const worlds key = "worlds"
 
 // worldCommands are the commands of scripts about signing in:
 //
-//	world [standard|entra [programs|company]]    start a provider and a protected server, and set $mcp, $issuer and $client
-//	idp WHAT [ARG…]              up, down, disable USER, enable USER, revoke USER, lifetime DURATION, forget (clients that registered), blockdevice
+//	world [standard|entra [programs|company]]    start a provider and a protected server, and set $mcp, $issuer, $client and
+//	                             $api, which stands before the API's scopes
+//	idp WHAT [ARG…]              up, down, ill, disable USER, enable USER, revoke USER, lifetime DURATION, skew DURATION,
+//	                             forget (clients that registered), blockdevice
 //	counts KIND N                the provider had N requests of this kind since the last counts or world
 //	signin USER CODE ARG…        run fastmcp-auth as exits does, while USER enters every code that it shows; - enters none
 //	pasting USER CODE ARG…       run fastmcp-auth while USER opens the page it shows elsewhere, and pastes the address it ends at
@@ -54,15 +57,17 @@ const worlds key = "worlds"
 //	                             second's
 //	scrub                        write stdout and stderr of the last command to the files out and err, without what differs
 //	                             from run to run
+//	age                          let an hour and more go by for every access token that is kept
 //	hangingbus                   set DBUS_SESSION_BUS_ADDRESS to a bus that takes every connection and never answers
 func worldCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	return map[string]func(*testscript.TestScript, bool, []string){
 		"world": startWorld, "idp": command, "counts": counts, "signin": signIn, "scrub": scrub, "hangingbus": hangingBus, "pasting": pasting,
-		"together": together,
+		"together": together, "age": age,
 	}
 }
 
-func newWorld(ctx context.Context, character devidp.Character, known *secrets.Suite, change ...func(*devidp.Options)) (*world, error) {
+// newWorld starts a world. Its protected server listens at host, which may be empty for loopback's usual address.
+func newWorld(ctx context.Context, character devidp.Character, host string, known *secrets.Suite, change ...func(*devidp.Options)) (*world, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -83,9 +88,18 @@ func newWorld(ctx context.Context, character devidp.Character, known *secrets.Su
 	srv.Listener.Close()
 	srv.Listener = l
 	srv.Start()
+	addr := "127.0.0.1:0"
+	if host != "" { // nobody else listens there, so the port stays free once the server is down
+		if addr, err = freePort(host); err != nil {
+			return nil, err
+		}
+	}
 	environ := []string{
-		"FASTMCP_AUTH_ADDR=127.0.0.1:0", "FASTMCP_AUTH_PROVIDER_KIND=dev", "FASTMCP_AUTH_PROVIDER_ISSUER=" + w.provider.Issuer(),
+		"FASTMCP_AUTH_ADDR=" + addr, "FASTMCP_AUTH_PROVIDER_KIND=dev", "FASTMCP_AUTH_PROVIDER_ISSUER=" + w.provider.Issuer(),
 		"FASTMCP_AUTH_REVERSE_DURATION=50ms",
+	}
+	if host != "" {
+		environ = append(environ, "FASTMCP_AUTH_ALLOWED_HOSTS="+addr)
 	}
 	if character == devidp.Entra {
 		environ = append(environ, "FASTMCP_AUTH_PROVIDER_AUDIENCE="+devidp.EntraAPI, "FASTMCP_AUTH_PROVIDER_SCOPE_PREFIX=api://"+devidp.EntraAPI+"/")
@@ -103,8 +117,19 @@ func newWorld(ctx context.Context, character devidp.Character, known *secrets.Su
 	w.mcp, w.issuer = server.Addresses().MCP, w.provider.Issuer()
 	done := make(chan struct{})
 	go func() { defer close(done); server.Run(ctx) }()
-	w.stop = func() { cancel(); <-done; srv.CloseClientConnections(); srv.Close() }
+	w.halt = func() { cancel(); <-done }
+	w.stop = func() { w.halt(); srv.CloseClientConnections(); srv.Close() }
 	return w, nil
+}
+
+// freePort is an address at host that nobody listens at.
+func freePort(host string) (string, error) {
+	l, err := net.Listen("tcp", host+":0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
 }
 
 // serve is the provider, and remembers every secret that passes.
@@ -137,22 +162,23 @@ func (w *world) serve(rw http.ResponseWriter, r *http.Request) {
 }
 
 func startWorld(ts *testscript.TestScript, _ bool, args []string) {
-	character, client := devidp.Standard, devidp.ClientCLI
+	character, client, api := devidp.Standard, devidp.ClientCLI, ""
 	if len(args) > 0 && args[0] == "entra" {
-		character, client = devidp.Entra, devidp.EntraCLI
+		character, client, api = devidp.Entra, devidp.EntraCLI, "api://"+devidp.EntraAPI+"/"
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var change []func(*devidp.Options)
 	if len(args) > 1 {
 		change = append(change, map[string]func(*testscript.TestScript) func(*devidp.Options){"programs": ofPrograms, "company": ofCompany}[args[1]](ts))
 	}
-	w, err := newWorld(ctx, character, suite, change...)
+	w, err := newWorld(ctx, character, ts.Getenv("host"), suite, change...)
 	ts.Check(err)
 	ts.Defer(func() { cancel(); w.stop() })
 	ts.Value(worlds).(map[string]*worldOf)["it"] = &worldOf{w, map[string]int64{}}
 	ts.Setenv("mcp", w.mcp)
 	ts.Setenv("issuer", w.issuer)
 	ts.Setenv("client", client)
+	ts.Setenv("api", api)
 	counted(ts)
 }
 
@@ -194,6 +220,8 @@ func command(ts *testscript.TestScript, _ bool, args []string) {
 		w.mu.Lock()
 		w.down = args[0] == "down"
 		w.mu.Unlock()
+	case "ill":
+		f.SetDown(true)
 	case "disable", "enable":
 		f.SetDisabled(arg, args[0] == "disable")
 	case "revoke":
@@ -202,10 +230,10 @@ func command(ts *testscript.TestScript, _ bool, args []string) {
 		f.ForgetRegistrations()
 	case "blockdevice":
 		f.SetDeviceFlowBlocked(true)
-	case "lifetime":
+	case "lifetime", "skew":
 		d, err := time.ParseDuration(arg)
 		ts.Check(err)
-		f.SetTokenLifetime(d)
+		map[string]func(time.Duration){"lifetime": f.SetTokenLifetime, "skew": f.SetClockSkew}[args[0]](d)
 	default:
 		ts.Fatalf("idp does not know %s", args[0])
 	}
@@ -367,25 +395,42 @@ var differing = []struct {
 	{regexp.MustCompile(`\((\d+d)?(\d+h)?\d+[ms]\)`), "(LEFT)"},
 	{regexp.MustCompile(`good for (\d+h)?(\d+m)?\d+s`), "good for LEFT"},
 	{regexp.MustCompile(`(state|code_challenge|code|nonce)=[A-Za-z0-9_~.%-]+`), "$1=…"},
-	{regexp.MustCompile(`127\.0\.0\.1(:|%3A)\d+`), "HOST"},
+	{regexp.MustCompile(`127\.0\.0\.\d(:|%3A)\d+`), "HOST"},
+	{regexp.MustCompile(`localhost:\d+`), "localhost:PORT"},
 	{regexp.MustCompile(`"client_id": "[A-Za-z0-9_-]{20,}"`), `"client_id": "REGISTERED"`},
 	{regexp.MustCompile(`client( +)[A-Za-z0-9_-]{20,}`), "client${1}REGISTERED"},
 	{regexp.MustCompile(`client_id=[A-Za-z0-9_-]{20,}`), "client_id=REGISTERED"},
 	{regexp.MustCompile(`((?i)(correlation|trace)( id)?:? )[0-9a-f-]{36}`), "${1}ID"},
+	{regexp.MustCompile(`client id [A-Za-z0-9_-]{20,}`), "client id REGISTERED"},
+	{regexp.MustCompile(`(done in|failed after|cancelled after) \d+\.\d s`), "$1 S s"},
+	{regexp.MustCompile(`\beyJ[\w-]+\.[\w-]+\.[\w-]+`), "TOKEN"},
+	{regexp.MustCompile(`TIME, in [^()\n]+ \(`), "TIME, in LEFT ("},
+	{regexp.MustCompile(`TIME, (now|[^()\n]+ ago) \(`), "TIME, AGO ("},
+	{regexp.MustCompile(`kid "[\w-]+"`), `kid "KID"`},
+	{regexp.MustCompile(`(?m)^( +(?:header kid|jti|sid|aio|rh|uti) +)\S+`), "${1}RANDOM"},
+	{regexp.MustCompile(`(?m)^( +client_id +)[\w-]{20,}`), "${1}REGISTERED"},
+	{regexp.MustCompile(`\d+ bytes`), "N bytes"},
+	{regexp.MustCompile(`\.new-\d+`), ".new-N"},
+	{regexp.MustCompile(`signin-[\w-]+\.sealed`), "signin-HASH.sealed"},
+	{regexp.MustCompile(`"request_id":"\w+"`), `"request_id":"ID"`},
 }
 
 func scrub(ts *testscript.TestScript, _ bool, _ []string) {
 	for file, from := range map[string]string{"out": "stdout", "err": "stderr"} {
-		text := ts.ReadFile(from)
-		for _, world := range []struct{ value, name string }{{ts.Getenv("mcp"), "MCP"}, {ts.Getenv("issuer"), "ISSUER"}, {ts.Getenv("WORK"), "WORK"}} {
-			if world.value != "" {
-				text = strings.ReplaceAll(text, world.value, world.name)
-				text = strings.ReplaceAll(text, url.QueryEscape(world.value), world.name)
-			}
-		}
-		for _, d := range differing {
-			text = d.pattern.ReplaceAllString(text, d.name)
-		}
-		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o600))
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(scrubbed(ts, ts.ReadFile(from))), 0o600))
 	}
+}
+
+// scrubbed is text without what differs from run to run.
+func scrubbed(ts *testscript.TestScript, text string) string {
+	for _, world := range []struct{ value, name string }{{ts.Getenv("mcp"), "MCP"}, {ts.Getenv("issuer"), "ISSUER"}, {ts.Getenv("WORK"), "WORK"}} {
+		if world.value != "" {
+			text = strings.ReplaceAll(text, world.value, world.name)
+			text = strings.ReplaceAll(text, url.QueryEscape(world.value), world.name)
+		}
+	}
+	for _, d := range differing {
+		text = d.pattern.ReplaceAllString(text, d.name)
+	}
+	return text
 }

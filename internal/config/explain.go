@@ -84,5 +84,11 @@ func (s *Settings) OriginOf(key string) string {
 	return ""
 }
 
+// fromCI is where no_input comes from on a machine that builds and tests.
+const fromCI = "environment CI"
+
+// InCI reports that nobody may be asked because CI says so, and not because a person did.
+func (s *Settings) InCI() bool { return s.OriginOf("no_input") == fromCI }
+
 // EnvName is the name of the setting with this key in the environment.
 func EnvName(key string) string { return (&setting{key: key}).env() }

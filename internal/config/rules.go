@@ -50,6 +50,9 @@ func (l *loader) complete(s *Settings) {
 		p.Introspection.ClientSecret = l.secretFile("provider.introspection.client_secret_file", file)
 	}
 	if ci := l.environ()["CI"].value; ci != "" && ci != "false" && ci != "0" {
+		if !s.NoInput {
+			l.origins["no_input"] = said{name: "CI", origin: fromCI, value: true}
+		}
 		s.NoInput = true
 	}
 	for _, path := range []*string{&s.Policy.File, &s.Policy.Shadow, &s.CAFile, &s.StoreDir} {

@@ -156,6 +156,13 @@ func TestCIAsksNobody(t *testing.T) {
 		if err != nil || s.NoInput != want {
 			t.Errorf("CI=%s: %v, %v", ci, s.NoInput, err)
 		}
+		if s.InCI() != want {
+			t.Errorf("CI=%s: no_input is from %s", ci, s.OriginOf("no_input"))
+		}
+	}
+	s, err := place{command: Call, args: []string{"--no-input"}, environ: []string{"CI=true"}}.load(t)
+	if err != nil || s.InCI() {
+		t.Errorf("whoever says --no-input said it, in CI too: %v, %v", s.OriginOf("no_input"), err)
 	}
 }
 
