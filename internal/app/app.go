@@ -81,6 +81,7 @@ type Server struct {
 	box       *toolbox.Box
 	mcp       *mcpserver.Handler
 	store     store.Store // sealed where it outlives the process
+	stateKey  []byte      // what calls remember between their rounds is sealed with; nil: a key of the process's own
 	calls     *calls.Runner
 	api       *rest.Handler
 	rest      *http.Server // answers the API alone; nil: nothing does

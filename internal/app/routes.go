@@ -30,6 +30,7 @@ func (s *Server) routes(o Options) (http.Handler, error) {
 		SessionTimeout: s.settings.Limits.SessionIdle,
 		MaxSessions:    int(s.settings.Limits.Sessions),
 		WriteTimeout:   s.settings.Limits.WriteTimeout,
+		StateKey:       s.stateKey,
 		OnRefuse:       s.turnedAway,
 		Follow:         s.follow,
 		OnLimit:        func(limit string) { s.metrics.Limit(limit).Inc() },

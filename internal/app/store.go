@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -39,7 +40,11 @@ func (s *Server) openStore(ctx context.Context, o Options) error {
 		return nil
 	}
 	sum := sha256.Sum256(key)
-	if s.store, err = store.Sealed(kept, sum[:]); err != nil {
+	s.store, err = store.Sealed(kept, sum[:])
+	if err == nil {
+		s.stateKey, err = hkdf.Key(sha256.New, sum[:], nil, "fastmcp-auth states of calls", 32)
+	}
+	if err != nil {
 		kept.Close()
 	}
 	return err

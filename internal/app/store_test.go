@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"os"
@@ -114,5 +115,25 @@ func write(t *testing.T, path string, data []byte, mode os.FileMode) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestServersOfOneStoreKeySealAlike holds what calls remember between their rounds to the store's key, which a balanced
+// set of servers has in common, and apart from what the store itself is sealed with.
+func TestServersOfOneStoreKeySealAlike(t *testing.T) {
+	stateKey := func(key string) []byte {
+		dir := t.TempDir()
+		file := filepath.Join(dir, "key")
+		write(t, file, []byte(key), 0o600)
+		return open(t, Options{}, "FASTMCP_AUTH_STORE_PATH="+filepath.Join(dir, "serve.db"), "FASTMCP_AUTH_STORE_KEY_FILE="+file).stateKey
+	}
+	common := strings.Repeat("k", 40)
+	sum := sha256.Sum256([]byte(common))
+	one, two, other := stateKey(common), stateKey(common), stateKey(strings.Repeat("l", 40))
+	if len(one) != 32 || !bytes.Equal(one, two) || bytes.Equal(one, other) || bytes.Equal(one, sum[:]) {
+		t.Error("the keys of two servers with one store key differ, or are those of others")
+	}
+	if key := open(t, Options{}, "FASTMCP_AUTH_STORE_KIND=memory").stateKey; key != nil {
+		t.Error("a server that keeps nothing has a key that another could have")
 	}
 }

@@ -79,6 +79,9 @@ type Options struct {
 	KeepAlive time.Duration
 	// WriteTimeout is how long a client may take to receive one write before it counts as gone; 0 means 30 seconds.
 	WriteTimeout time.Duration
+	// StateKey seals what clients carry between the rounds of a call that asks them for input: 32 random bytes that are for
+	// nothing else. Servers of one key go on with each other's calls. Nil means a key of this process's own.
+	StateKey []byte
 	// AnnouncesLists lets clients subscribe to changes of the lists. Each that does holds a stream open, and MCP Inspector
 	// 2.12 loses a call that it makes while it subscribes; so a server whose lists seldom change does without, and
 	// clients see changes when what they hold is stale, after a minute.
@@ -181,7 +184,7 @@ func New(o Options) (_ *Handler, err error) {
 	h.subscriptions = limits.NewShares(h.sessions.max, h.sessions.maxPerUser)
 	h.bodies = limits.NewShares(maxBodies, maxBodiesPerUser)
 	h.leaving, h.leave = context.WithCancel(context.Background())
-	if h.states, err = newStates(); err != nil {
+	if h.states, err = newStates(o.StateKey); err != nil {
 		return nil, fmt.Errorf("mcpserver: %w", err)
 	}
 	implementation := &mcp.Implementation{Name: o.Name, Version: o.Version}

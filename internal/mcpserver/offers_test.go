@@ -1,6 +1,7 @@
 package mcpserver_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -221,6 +222,40 @@ func TestRS22RequestState(t *testing.T) {
 			}, withOffers)
 		})
 	}
+	secret, other := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32)
+	keyed := func(key []byte) change { return func(_ *toolbox.Options, o *mcpserver.Options) { o.StateKey = key } }
+	for _, row := range []struct {
+		name          string
+		first, second []byte
+		goesOn        bool
+	}{
+		{"RS-22 a server with the same key goes on with another's call", secret, bytes.Clone(secret), true},
+		{"RS-22 a server with another key refuses it", secret, other, false},
+		{"RS-22 a server without a key refuses it", secret, nil, false},
+		{"RS-22 servers without a key have each their own", nil, nil, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, f *fixture) {
+				r := serve(t, withOffers, keyed(row.second)).send(t, again("greet", `{"a":1,"b":2}`, first(t, f)))
+				if row.goesOn && (r.status != 200 || !strings.Contains(r.body, `"resultType":"input_required"`)) {
+					t.Errorf("status %d: %s", r.status, r.body)
+				} else if !row.goesOn {
+					r.refused(t, 400, -32602, "the requestState is not one that was given for this call")
+				}
+			}, withOffers, keyed(row.first))
+		})
+	}
+	t.Run("RS-22 a key of another size is refused at once", func(t *testing.T) {
+		box, err := toolbox.New(toolbox.Options{Policy: policy.Open()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, size := range []int{0, 16, 31, 33} {
+			if _, err := mcpserver.New(mcpserver.Options{Box: box, Name: "n", Version: "1", StateKey: make([]byte, size)}); err == nil || !strings.Contains(err.Error(), "StateKey") {
+				t.Errorf("%d bytes: %v", size, err)
+			}
+		}
+	})
 	t.Run("RS-22 a session has no use for states", func(t *testing.T) {
 		bubble(t, func(t *testing.T, f *fixture) {
 			f.send(t, older(f.begin(t, "ada"), "", "tools/call", `{"name":"greet","requestState":"x"}`)).refused(t, 200, -32602, "requestState belongs to version")

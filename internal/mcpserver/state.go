@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -16,18 +17,25 @@ import (
 const stateLife = 15 * time.Minute
 
 // states seals what tools want to remember between the rounds of a call, for clients carry it. Whoever brings it back
-// must be who it was given to, for the same call, in time. The key is this process's own: what another one sealed is
-// refused, and the client begins anew.
+// must be who it was given to, for the same call, in time. What another key sealed is refused, and the client begins anew.
 type states struct {
 	aead cipher.AEAD
 	now  func() time.Time
 }
 
+const stateKeySize = 32 // bytes
+
 var errState = errors.New("the requestState is not one that was given for this call, or it is too old; call again without it")
 
-func newStates() (*states, error) {
-	key := make([]byte, 32)
-	rand.Read(key)
+// newStates returns states under this key, or under one of this process's own where it is nil.
+func newStates(key []byte) (*states, error) {
+	if key == nil {
+		key = make([]byte, stateKeySize)
+		rand.Read(key)
+	}
+	if len(key) != stateKeySize {
+		return nil, fmt.Errorf("StateKey has %d bytes, not %d", len(key), stateKeySize)
+	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		return nil, err
