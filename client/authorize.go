@@ -323,7 +323,7 @@ func (a *authorizer) newSource(ctx context.Context, refused signin.Secret, deman
 	if refused != "" {
 		r.Previous, _ = a.current()
 	}
-	if s, ok := r.Previous.(interface{ Scopes() []string }); ok && demand.stepUp {
+	if s, ok := r.Previous.(interface{ Scopes() []string }); ok && demand.stepUp && !isOfAnother(r.Previous, d.Authorization.Issuer) {
 		r.Earlier = s.Scopes()
 	}
 	source, err := a.signIn.SignIn(ctx, r)
@@ -334,6 +334,13 @@ func (a *authorizer) newSource(ctx context.Context, refused signin.Secret, deman
 		return nil, fmt.Errorf("client: sign in at %s: no token source", d.Authorization.Issuer)
 	}
 	return source, nil
+}
+
+// isOfAnother reports whether source is known to be of another authorization server than issuer: what that one granted is
+// no reason to ask this one for it.
+func isOfAnother(source oauth2.TokenSource, issuer string) bool {
+	t, ours := source.(*signin.Tokens)
+	return ours && t.State().Issuer != issuer
 }
 
 // credential is what goes along with one request.

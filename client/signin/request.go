@@ -23,7 +23,8 @@ type Request struct {
 	Refused Secret
 	// StepUp means that Refused is good but not enough: it lacks scopes, or claims. A refreshed one would lack them too.
 	StepUp bool
-	// Earlier are the scopes of Refused when it lacks some: they are asked for again, beside the challenge's (C-20).
+	// Earlier are the scopes of Refused when it lacks some and this authorization server gave it: they are asked for again,
+	// beside the challenge's (C-20).
 	Earlier []string
 	// Over is why an earlier sign-in cannot go on, in words for the person; nil where there was none, or nobody knows.
 	Over error
