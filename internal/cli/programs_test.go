@@ -59,8 +59,7 @@ func programCommands() map[string]func(*testscript.TestScript, bool, []string) {
 
 // vouching is what stands behind the programs of a script: the key of all platforms, and what one of them was asked.
 type vouching struct {
-	key     *ecdsa.PrivateKey
-	company *devidp.Running
+	key *ecdsa.PrivateKey
 
 	mu   sync.Mutex
 	last *http.Request
