@@ -59,7 +59,7 @@ func newAuthorizer(server string, o Options) (*authorizer, error) {
 	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.Fragment != "" {
 		return nil, fmt.Errorf("client: server %q is not an http or https URL without user and fragment", server)
 	}
-	if (o.SignIn != nil || o.Token != nil) && u.Scheme == "http" && !isLoopback(u) {
+	if (o.SignIn != nil || o.Token != nil) && u.Scheme == "http" && !staysHere(u) {
 		return nil, fmt.Errorf("client: server %q: tokens go over https only, except on this machine", server)
 	}
 	a := &authorizer{server: u.String(), base: http.DefaultTransport, signIn: o.SignIn, source: o.Token, unlisted: o.AssumeIssuer,

@@ -83,13 +83,20 @@ func checkURL(raw string, local bool) (*url.URL, error) {
 	switch {
 	case !local && (isLoopback(u) || net.ParseIP(u.Hostname()).IsUnspecified()):
 		return nil, fmt.Errorf("%s points to this machine, but the server is elsewhere", quote(raw))
-	case u.Scheme == "https", u.Scheme == "http" && isLoopback(u):
+	case u.Scheme == "https", u.Scheme == "http" && staysHere(u):
 		return u, nil
 	}
 	return nil, fmt.Errorf("%s is not https", quote(raw))
 }
 
-// isLoopback reports whether u names this machine.
+// staysHere reports whether what is sent to u in the clear leaves this machine on no account. A name below localhost is
+// looked up, and goes through a proxy, as any other (RFC 6761, section 6.3, asks resolvers for better).
+func staysHere(u *url.URL) bool {
+	ip := net.ParseIP(u.Hostname())
+	return strings.EqualFold(u.Hostname(), "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// isLoopback reports whether u may name this machine, by whatever name.
 func isLoopback(u *url.URL) bool {
 	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {

@@ -236,9 +236,8 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// isLoopback reports whether host names this machine.
+// isLoopback reports whether host names this machine, and nothing else wherever it is looked up.
 func isLoopback(host string) bool {
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
