@@ -19,6 +19,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +32,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
+	"github.com/fastmcp-auth/fastmcp-auth/client/signin/workload"
 	"github.com/fastmcp-auth/fastmcp-auth/devidp"
 	"github.com/fastmcp-auth/fastmcp-auth/idp"
 	"github.com/fastmcp-auth/fastmcp-auth/oauth"
@@ -430,5 +433,53 @@ func TestC10_Attack59_AWorkloadsTokenGoesToItsOwnIssuerOnly(t *testing.T) {
 		if _, err := flow.SignIn(t.Context(), r); !errors.Is(err, signin.ErrOtherIssuer) || asked != 0 {
 			t.Errorf("%s: error %v, and the token was asked for %d times", name, err, asked)
 		}
+	}
+}
+
+// A platform writes another token into the file before the first one ends. A sign-in that outlives the first shows the second.
+func TestATokenFileThatThePlatformRotatesIsReadForEachUse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	mount := func(token string) {
+		t.Helper()
+		if err := os.WriteFile(path+".new", []byte(token+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(path+".new", path); err != nil { // as Kubernetes does
+			t.Fatal(err)
+		}
+	}
+	type signsIn interface {
+		SignIn(context.Context, *signin.Request) (oauth2.TokenSource, error)
+	}
+	for name, flow := range map[string]func(func() time.Time) signsIn{
+		"client_assertion": func(now func() time.Time) signsIn {
+			return &signin.ClientCredentials{Now: now, Clients: signin.Clients{Known: []signin.Client{{Issuer: "https://as.example", ID: "c",
+				Proof: signin.ClientAssertion{Assertion: workload.TokenFile(path)}}}}}
+		},
+		"assertion": func(now func() time.Time) signsIn {
+			return &signin.Workload{Now: now, ClientID: "c", Assertion: workload.TokenFile(path)}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(token("one", "", "", 100), token("two", "", "", 100), token("three", "", "", 100))
+			now := time.Now()
+			mount("first")
+			source, err := flow(func() time.Time { return now }).SignIn(t.Context(), s.request())
+			if err != nil || access(t, source) != "one" {
+				t.Fatal(err)
+			}
+			mount("second")
+			now = now.Add(90 * time.Second)
+			if got := access(t, source); got != "two" || s.forms[0].Get(name) != "first" || s.forms[1].Get(name) != "second" {
+				t.Errorf("%s, sent %v", got, s.forms)
+			}
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			now = now.Add(200 * time.Second) // the token at hand has ended, and there is no other
+			if _, err := source.Token(); !errors.Is(err, signin.ErrProof) {
+				t.Errorf("error %v", err)
+			}
+		})
 	}
 }
