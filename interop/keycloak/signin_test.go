@@ -3,12 +3,15 @@
 package keycloak_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/fastmcp-auth/fastmcp-auth/client"
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
 	"github.com/fastmcp-auth/fastmcp-auth/identity"
+	"github.com/fastmcp-auth/fastmcp-auth/oauth"
 )
 
 // The whole way of our own client: 401, metadata, Keycloak's metadata, a code, Keycloak's pages, a token, the call.
@@ -63,4 +66,38 @@ func (w *world) signsIn(t *testing.T, id string) *identity.Identity {
 	}
 	w.given = append(w.given, token.AccessToken)
 	return w.identity(t, token.AccessToken)
+}
+
+// registry remembers one registration.
+type registry struct{ known signin.Registered }
+
+func (r registry) Registered(issuer string) (signin.Registered, bool) {
+	return r.known, issuer == r.known.Issuer
+}
+
+func (registry) Remember(signin.Registered) error { return nil }
+
+// Keycloak tells a program that asks for the page as nobody whether it knows it: before a person is sent there.
+func TestKeycloakTellsWhetherItKnowsAClient(t *testing.T) {
+	w := keycloak(t)
+	const redirectURI = "http://127.0.0.1/callback"
+	enough := errors.New("the page was shown")
+	for id, doubtful := range map[string]bool{"mcp-client": false, "forgotten-client": true} {
+		t.Run(id, func(t *testing.T) {
+			_, err := client.Connect(within(t), w.server.MCP, client.Options{SignIn: &signin.Paste{
+				RedirectURI: redirectURI,
+				Clients: signin.Clients{Register: &oauth.ClientMetadata{ClientName: "stranger"},
+					Registry: registry{signin.Registered{Issuer: w.Issuer, ID: id, RedirectURI: redirectURI}}},
+				Ask: func(_ context.Context, p signin.PastePrompt) (string, error) {
+					if p.Doubtful != doubtful {
+						t.Errorf("doubtful: %v", p.Doubtful)
+					}
+					return "", enough
+				},
+			}})
+			if !errors.Is(err, enough) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
 }
