@@ -114,7 +114,7 @@ func promptCommand(s streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			raw, err := c.last(ctx, func(ctx context.Context) error { return ignored(session.Prompt(ctx, args[0], texts)) })
+			raw, err := c.last(ctx, ask, func(ctx context.Context) error { return ignored(session.Prompt(ctx, args[0], texts)) })
 			if err != nil {
 				return err
 			}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
@@ -145,7 +146,7 @@ func readCommand(s streams) *cobra.Command {
 			ask = newAsker(c.streams, c.settings.NoInput, c.look())
 			o.Answer = ask.answer
 		}, func(ctx context.Context, session *client.Session) error {
-			raw, err := c.last(ctx, func(ctx context.Context) error { return ignored(session.Read(ctx, uri)) })
+			raw, err := c.last(ctx, ask, func(ctx context.Context) error { return ignored(session.Read(ctx, uri)) })
 			if refused := (*client.ServerError)(nil); errors.As(err, &refused) {
 				return &hintError{code: exitFailed, err: err, hint: fmt.Sprintf("run %q for what there is", "fastmcp-auth resources "+c.server)}
 			}
@@ -173,9 +174,21 @@ func readCommand(s streams) *cobra.Command {
 	return cmd
 }
 
+const readTime = 5 * time.Minute // for a resource or a prompt, the time of a person left out
+
 // last asks for something and returns the result as the server sent it: the last one, where it asked back.
-func (c *caller) last(ctx context.Context, ask func(context.Context) error) (json.RawMessage, error) {
+func (c *caller) last(ctx context.Context, who *asker, ask func(context.Context) error) (json.RawMessage, error) {
+	ctx, l := limited(ctx, readTime, 0)
+	defer l.end()
+	c.hold = func(show func()) {
+		defer l.pause()()
+		show()
+	}
+	who.hold = c.hold
 	rounds, err := client.Verbatim(ctx, ask)
+	if late := (*timeoutError)(nil); err != nil && errors.As(context.Cause(ctx), &late) {
+		return nil, c.explain(&hintError{code: exitUnreachable, err: fmt.Errorf("no answer within %s", readTime), hint: fmt.Sprintf("run %q", "fastmcp-auth doctor "+c.server)})
+	}
 	if err != nil {
 		return nil, c.explain(err)
 	}
