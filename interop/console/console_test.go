@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -76,12 +77,14 @@ func TestAttack9_Attack10_TheConsoleSignedIn(t *testing.T) {
 
 // attack 33: a person who is disabled while signed in. attack 54: a provider that is down.
 func TestAttack33_TheConsoleAndAProviderInTrouble(t *testing.T) {
+	t.Parallel() // most of it is waiting for a token's end
 	everyCharacter(t, func(t *testing.T, character devidp.Character) {
 		apart(t, devidp.Options{Character: character, TokenLifetime: 15 * time.Second}, "REVERSE_DURATION=1s").walk(t, "trouble.mjs")
 	})
 }
 
 func TestTheConsoleWhenASessionsTimeIsUp(t *testing.T) {
+	t.Parallel() // most of it is waiting
 	everyCharacter(t, func(t *testing.T, character devidp.Character) {
 		apart(t, devidp.Options{Character: character}, "CONSOLE_IDLE=12s", "CONSOLE_LIFETIME=24s").walk(t, "expiry.mjs")
 	})
@@ -101,14 +104,25 @@ func everyCharacter(t *testing.T, test func(*testing.T, devidp.Character)) {
 // open lets everyone in.
 const open = "NO_AUTH=true"
 
-// serve starts the program, by default with its development provider.
-func serve(t *testing.T, settings ...string) *program.Process {
+var building sync.Mutex
+
+// build builds the program once for all tests.
+func build(t *testing.T) string {
 	t.Helper()
-	console.Need(t)
+	building.Lock()
+	defer building.Unlock()
 	path := filepath.Join(scratch, "fastmcp-auth")
 	if _, err := os.Stat(path); err != nil {
 		program.Build(t, scratch)
 	}
+	return path
+}
+
+// serve starts the program, by default with its development provider.
+func serve(t *testing.T, settings ...string) *program.Process {
+	t.Helper()
+	console.Need(t)
+	path := build(t)
 	all := []string{"FASTMCP_AUTH_ADDR=127.0.0.1:0", "FASTMCP_AUTH_STORE_KIND=memory", "FASTMCP_AUTH_LOG_LEVEL=debug"}
 	for _, s := range settings {
 		all = append(all, "FASTMCP_AUTH_"+s)

@@ -37,6 +37,8 @@ for (const scheme of ['light', 'dark']) {
         assert.deepEqual(await violations(page), [], name)
         const wide = await page.evaluate(() => document.documentElement.scrollWidth)
         assert.ok(wide <= width, `${name} is ${wide} pixels wide`)
+        const cut = await page.evaluate(() => [...document.querySelectorAll('.mantine-Button-label')].filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent))
+        assert.deepEqual(cut, [], `${name} cuts off what stands on buttons`)
         if (folder) (seen[name] ??= []).push({ width, data: (await page.screenshot()).toString('base64') })
       }
       if (provider) {

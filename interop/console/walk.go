@@ -38,7 +38,7 @@ import (
 )
 
 // Patience bounds one walk. Reaching it is a failure, never a measurement.
-const Patience = 4 * time.Minute
+const Patience = 8 * time.Minute
 
 // Walk is one of the scripts of this folder, and what it is about.
 type Walk struct {

@@ -51,7 +51,7 @@ function Reader({ uri, resource, session }: { uri: string; resource: Resource | 
         <Title order={2} id="reader" className="wrap">
           {resource?.title || resource?.name || uri}
         </Title>
-        <Button size="compact-sm" variant="default" loading={read.isFetching} onClick={() => void read.refetch()}>
+        <Button size="compact-sm" variant="default" style={{ flexShrink: 0 }} loading={read.isFetching} onClick={() => void read.refetch()}>
           Read again
         </Button>
       </Group>
