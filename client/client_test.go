@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -115,6 +116,41 @@ func TestWithoutAWayToSignInA401IsAnUnauthorizedError(t *testing.T) {
 	}
 	if got := err.Error(); got != "client: "+w.URL+" asks to sign in" {
 		t.Errorf("it says %q", got)
+	}
+}
+
+func TestWhatAnswersInPlaceOfAnMCPServerIsNamed(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		status int
+		media  string
+		want   string
+	}{
+		{"a page", 200, "text/html; charset=utf-8", " is no MCP server: it answers with text/html"},
+		{"a page that is not there", 404, "text/plain", " does not answer as an MCP server: HTTP 404"},
+		{"a gateway", 502, "text/html", " answers HTTP 502"},
+		{"an object that is no message", 403, "application/problem+json", " does not answer as an MCP server: HTTP 403"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+				rw.Header().Set("Content-Type", row.media)
+				rw.WriteHeader(row.status)
+				io.WriteString(rw, "{}")
+			}))
+			defer srv.Close()
+			_, err := client.Connect(t.Context(), srv.URL, client.Options{})
+			var answer *client.AnswerError
+			var status *client.StatusError
+			if !errors.As(err, &answer) || !errors.As(err, &status) || status.Status != row.status || err.Error() != "client: "+srv.URL+row.want {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	_, err := client.Connect(t.Context(), gone.URL, client.Options{})
+	if !errors.Is(err, syscall.ECONNREFUSED) || !strings.HasPrefix(err.Error(), "client: reach "+gone.URL+": dial tcp ") {
+		t.Errorf("error %v", err)
 	}
 }
 

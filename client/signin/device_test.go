@@ -106,6 +106,10 @@ func TestTheDeviceFlowIsRefused(t *testing.T) {
 			"error": "invalid_client", "error_description": "AADSTS7000218: no assertion.\r\nTrace ID: x\x1b[31m", "error_codes": []int{7000218},
 			"trace_id": "t-1", "correlation_id": "c-1"}}, nil,
 			"answers invalid_client: AADSTS7000218: no assertion. Trace ID: x [31m (correlation c-1, trace t-1)"},
+		{"Entra 20 its ids are told once, and not again at the end of its words", refusal{400, map[string]any{
+			"error": "invalid_grant", "error_description": "AADSTS50173: Revoked.\r\nTrace ID: 00000000-0000-0000-0000-000000000001\r\n" +
+				"Correlation ID: 00000000-0000-0000-0000-000000000002\r\nTimestamp: 2026-01-02 03:04:05Z"}}, signin.ErrNeeded,
+			"answers invalid_grant: AADSTS50173: Revoked. (correlation 00000000-0000-0000-0000-000000000002, trace 00000000-0000-0000-0000-000000000001)"},
 		{"a refusal without JSON", func(rw http.ResponseWriter) {
 			rw.Header().Set("Content-Type", "text/html")
 			rw.WriteHeader(403)

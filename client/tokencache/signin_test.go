@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/oauth2"
 
@@ -117,6 +118,43 @@ func TestARefusedTokenIsRefreshedBeforeAnybodyIsAsked(t *testing.T) {
 	if got := access(t, kept(t, open(t, dir), server, tokencache.Use{})); got != access(t, source) {
 		t.Error("what the refresh brought is not kept")
 	}
+}
+
+func TestASignInThatIsOverIsFollowedByAnother(t *testing.T) {
+	t.Parallel()
+	w, c := newWorld(t, devidp.Options{}), open(t, t.TempDir())
+	old := access(t, w.signIn(c, server, devidp.UserUser))
+	w.provider.Faults().RevokeSignIns(devidp.UserUser)
+	later := func() time.Time { return time.Now().Add(24 * time.Hour) }
+	use := tokencache.Use{Resume: signin.ResumeOptions{Now: later}}
+	var over error
+	source, err := c.SignIn(flowFunc(func(ctx context.Context, r *signin.Request) (oauth2.TokenSource, error) {
+		over = r.Over
+		return w.browser(devidp.UserUser).SignIn(ctx, r)
+	}), use).SignIn(t.Context(), w.request(server))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(over, signin.ErrNeeded) || access(t, source) == old {
+		t.Errorf("asked because of %v", over)
+	}
+
+	// A provider that does not answer has not said that it is over.
+	w.provider.Faults().SetDown(true)
+	prompts := w.prompts
+	source, err = c.SignIn(w.browser(devidp.UserUser), use).SignIn(t.Context(), w.request(server))
+	if err != nil || w.prompts != prompts {
+		t.Fatalf("somebody was asked: %v", err)
+	}
+	if _, err := source.Token(); err == nil || errors.Is(err, signin.ErrNeeded) {
+		t.Errorf("error %v", err)
+	}
+}
+
+type flowFunc func(context.Context, *signin.Request) (oauth2.TokenSource, error)
+
+func (f flowFunc) SignIn(ctx context.Context, r *signin.Request) (oauth2.TokenSource, error) {
+	return f(ctx, r)
 }
 
 func TestAccountsAreNeverMixed(t *testing.T) {

@@ -116,7 +116,7 @@ func (c *caller) nobody() error {
 	return err
 }
 
-const askServerLimit = 3 * time.Second // whoami is answered from this machine; the server is asked by the way
+const askServerLimit = 5 * time.Second // whoami is answered from this machine; the server is asked by the way
 
 // missing are the scopes that the server names or that were asked for, and that were not granted.
 func (c *caller) missing(ctx context.Context, s signin.State) []string {
