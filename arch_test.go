@@ -98,7 +98,7 @@ var fences = map[string][]string{
 	"rsc.io/qr":                {"internal/tui"},
 	"github.com/gofrs/":        {"agent", "client/tokencache"},
 	"github.com/modelcontextprotocol/": {"bearer", "client", "agent/mcptools", "internal/toolbox", "internal/tools", "internal/mcpserver", "internal/calls", "internal/rest",
-		"bench", "conformance/client", "conformance/server", "examples/official-sdk"},
+		"bench", "conformance/client", "conformance/server"},
 }
 
 func TestPlan(t *testing.T) {

@@ -11,19 +11,17 @@ import (
 )
 
 const (
-	answerTimeout  = time.Minute     // for what a server answers from what it knows
+	answerTimeout  = time.Minute     // for what a server answers from what it knows, where nobody says another
 	discardTimeout = time.Second     // for the rest of a body that nobody wants
 	maxResponse    = 32 << 20        // bytes of an answer, or of one event of a stream
 	maxListed      = 2 * maxResponse // bytes of a list, all pages together
 )
 
-// errSlow means that a server does not answer.
-var errSlow error = slowError{}
+// slowError is a server that did not answer within this time.
+type slowError time.Duration
 
-type slowError struct{}
-
-func (slowError) Error() string { return "it does not answer within " + answerTimeout.String() }
-func (slowError) Unwrap() error { return context.DeadlineExceeded }
+func (e slowError) Error() string { return "it does not answer within " + time.Duration(e).String() }
+func (slowError) Unwrap() error   { return context.DeadlineExceeded }
 
 // isQuick reports whether a server answers m from what it knows. What runs a tool or may ask a person in the middle takes
 // as long as it takes: who waits for it sets a limit.
@@ -38,17 +36,17 @@ func (m *message) isQuick() bool {
 	return !m.isCall()
 }
 
-// limited ends the wait for an answer that needs no time.
-func (m *message) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+// limited ends the wait for an answer to m, where that needs no time.
+func (a *authorizer) limited(ctx context.Context, m *message) (context.Context, context.CancelFunc) {
 	if m.isQuick() {
-		return context.WithTimeoutCause(ctx, answerTimeout, errSlow)
+		return context.WithTimeoutCause(ctx, a.patience, slowError(a.patience))
 	}
 	return context.WithCancel(ctx)
 }
 
 // sendFor is send for m, with an end where the answer needs no time.
 func (a *authorizer) sendFor(m *message, req *http.Request, t credential, nonce string) (*http.Response, error) {
-	ctx, cancel := m.limited(req.Context())
+	ctx, cancel := a.limited(req.Context(), m)
 	resp, err := a.send(req.WithContext(ctx), t, nonce)
 	if err != nil {
 		defer cancel()
@@ -63,10 +61,11 @@ func (a *authorizer) sendFor(m *message, req *http.Request, t credential, nonce 
 
 // late is err, or where the server was too slow, that.
 func (a *authorizer) late(ctx context.Context, err error) error {
-	if !errors.Is(context.Cause(ctx), errSlow) {
+	slow, is := context.Cause(ctx).(slowError)
+	if !is {
 		return err
 	}
-	return a.fail(fmt.Errorf("client: %s: %w", a.server, errSlow))
+	return a.fail(fmt.Errorf("client: %s: %w", a.server, slow))
 }
 
 // tooSlow is what is left to say while connecting to a server that did not answer once: it is not asked in another
@@ -74,7 +73,7 @@ func (a *authorizer) late(ctx context.Context, err error) error {
 func (a *authorizer) tooSlow() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.connecting && errors.Is(a.failed, errSlow) {
+	if slow := slowError(0); a.connecting && errors.As(a.failed, &slow) {
 		return &refusal{a.failed}
 	}
 	return nil

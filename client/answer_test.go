@@ -88,3 +88,13 @@ func TestAttack60AServerThatNeverAnswersIsGivenUp(t *testing.T) {
 		})
 	}
 }
+
+func TestTheWaitForAnAnswerCanBeSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		_, err := Connect(t.Context(), "https://h.example/mcp", Options{HTTPClient: &http.Client{Transport: &mute{}}, AnswerTimeout: 2 * time.Second})
+		if took := time.Since(began); took != 2*time.Second || err == nil || !strings.Contains(err.Error(), "does not answer within 2s") {
+			t.Errorf("after %s: %v", took, err)
+		}
+	})
+}

@@ -36,6 +36,7 @@ type authorizer struct {
 	signIn   SignIn
 	unlisted bool         // a server without metadata is its own authorization server (2025-03-26)
 	hear     func(report) // of progress; nil means that nobody listens
+	patience time.Duration
 
 	mu         sync.Mutex
 	source     oauth2.TokenSource
@@ -63,7 +64,10 @@ func newAuthorizer(server string, o Options) (*authorizer, error) {
 		return nil, fmt.Errorf("client: server %q: tokens go over https only, except on this machine", server)
 	}
 	a := &authorizer{server: u.String(), base: http.DefaultTransport, signIn: o.SignIn, source: o.Token, unlisted: o.AssumeIssuer,
-		connecting: true, stepUps: map[string]int{}}
+		patience: o.AnswerTimeout, connecting: true, stepUps: map[string]int{}}
+	if a.patience <= 0 {
+		a.patience = answerTimeout
+	}
 	if o.HTTPClient != nil && o.HTTPClient.Transport != nil {
 		a.base = o.HTTPClient.Transport
 	}

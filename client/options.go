@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"golang.org/x/oauth2"
@@ -26,6 +27,9 @@ type Options struct {
 	// ProtocolVersion is the MCP revision to begin with, such as "2025-11-25"; empty means the newest. The server may
 	// lower it.
 	ProtocolVersion string
+	// AnswerTimeout bounds the wait for each answer that a server gives from what it knows, such as its lists. Calls of
+	// tools and the like take as long as their context allows. Zero or less means a minute.
+	AnswerTimeout time.Duration
 	// AssumeIssuer takes a server that publishes no metadata of itself for its own authorization server, as revision
 	// 2025-03-26 has it. The zero value does not: nobody said that tokens may be asked for there.
 	AssumeIssuer bool

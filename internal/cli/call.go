@@ -72,7 +72,7 @@ func (c *callers) run(cmd *cobra.Command, args []string) error {
 	if len(groups) == 0 && c.file == "" && c.ask.in == nil {
 		return &hintError{code: exitUsage, err: errors.New("which tool?"), hint: `run "fastmcp-auth tools" for what there is`}
 	}
-	session, err := c.open(cmd.Context(), func(o *client.Options) { o.Answer = c.ask.answer })
+	session, err := c.open(cmd.Context(), func(o *client.Options) { o.Answer, o.AnswerTimeout = c.ask.answer, c.timeout })
 	if err != nil {
 		return err
 	}

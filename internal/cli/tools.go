@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -63,13 +64,16 @@ func toolsCommand(s streams) *cobra.Command {
 	return cmd
 }
 
-// serverFirst takes the server from the front of args, where a URL stands there.
+// serverFirst takes the server from the front of args, where a URL stands there, with its scheme or without.
 func serverFirst(args []string) (server string, rest []string) {
-	if len(args) > 0 && strings.Contains(args[0], "://") {
+	if len(args) > 0 && (strings.Contains(args[0], "://") || schemeless.MatchString(args[0])) {
 		return args[0], args[1:]
 	}
 	return "", args
 }
+
+// schemeless is a host with a port, or with the usual path.
+var schemeless = regexp.MustCompile(`^[\w.-]+(:\d+(/.*)?|/mcp/?)$`)
 
 // tool is what a server says of a tool, and what that means for its arguments.
 type tool struct {
