@@ -103,13 +103,17 @@ func (c *caller) attended() tokencache.Flow {
 	if c.settings.NoInput {
 		return asksNobody{c}
 	}
+	account := c.account
+	if c.anew {
+		account = "" // whoever has signed in is asked all the same
+	}
 	return flowFunc(func(ctx context.Context, r *signin.Request) (source oauth2.TokenSource, err error) {
 		ask := func() {
 			calledOff := errors.New("called off")
 			ctx, cancel := context.WithCancelCause(ctx)
 			defer cancel(nil)
 			c.stage.signing(func() { cancel(calledOff) })
-			c.stage.reason(r)
+			c.stage.reason(r, account)
 			source, err = (&registered{c.flowFor(r), c.kept.Clients()}).SignIn(ctx, r)
 			if err != nil && context.Cause(ctx) == calledOff {
 				err = fmt.Errorf("%w: called off here", signin.ErrDeclined)

@@ -28,8 +28,8 @@ type stage struct {
 
 var errCodeExpired = errors.New("the code has ended; here is another")
 
-// reason says why somebody who has signed in is asked once more.
-func (s *stage) reason(r *signin.Request) {
+// reason says why somebody who may have signed in is asked to, as account, which is empty where nobody in particular is to call.
+func (s *stage) reason(r *signin.Request, account string) {
 	text := ""
 	switch {
 	case s.chat != nil:
@@ -40,6 +40,8 @@ func (s *stage) reason(r *signin.Request) {
 		text = "The server wants a sign-in that says more than the one you have."
 	case r.Over != nil:
 		text = "Your earlier sign-in is over: " + clean(r.Over.Error()) + "."
+	case account != "" && r.Refused == "":
+		text = clean(account) + " is not signed in to " + r.Server + "."
 	default:
 		return
 	}
