@@ -72,6 +72,8 @@ var codes = map[string]entry{
 
 // programs are what some of the codes mean for a program, whose proof is not always a secret and which nobody can sign in.
 var programs = map[string]entry{
+	oauth.CodeInvalidRequest: {cause: "{issuer} cannot make sense of what the program shows", next: Diagnose,
+		cure: "see whether its token is still good and of the kind that this way of signing in takes, and whether {client} may sign in this way"},
 	oauth.CodeInvalidClient: {cause: "{issuer} does not know {client}, or does not take its proof",
 		cure: "check the client id that is set for this issuer, and that its secret, key or platform is the one that is registered there"},
 	oauth.CodeInvalidGrant: {cause: "{issuer} does not take what the program shows for a token: it has ended, was used, or is about somebody who may not sign in",
