@@ -182,7 +182,8 @@ func (c *conversation) gather(cmd *cobra.Command, args []string) error {
 			continue
 		}
 		c.callers = append(c.callers, one)
-		c.servers.Add(mcptools.Server{Name: shortName(cmp.Or(arg, one.settings.Server), one.server, names), URL: one.server, Open: c.opener(one)})
+		name := shortName(cmp.Or(arg, one.settings.Server), one.server, names)
+		c.servers.Add(mcptools.Server{Name: name, URL: one.server, Open: c.opener(one, name)})
 	}
 	if err := errors.Join(faults...); err != nil {
 		return err
@@ -195,10 +196,10 @@ func (c *conversation) gather(cmd *cobra.Command, args []string) error {
 }
 
 // opener opens sessions with one server; who is asked there, and where a sign-in is shown, is set before the first.
-func (c *conversation) opener(one *caller) func(context.Context) (*client.Session, error) {
+func (c *conversation) opener(one *caller, name string) func(context.Context) (*client.Session, error) {
 	return func(ctx context.Context) (*client.Session, error) {
 		return one.open(ctx, func(o *client.Options) {
-			o.Answer = c.ask.answer
+			o.Answer = func(ctx context.Context, q client.Question) (any, error) { return c.ask.answerTo(ctx, name, q) }
 			o.OnChange = func(list client.List) {
 				if list == client.ListTools {
 					c.servers.Changed(one.server)

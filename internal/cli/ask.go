@@ -29,6 +29,7 @@ type asker struct {
 	hold func(show func())
 
 	mu      sync.Mutex
+	who     string // the server that asks
 	refused string // the last question that nobody could be asked
 }
 
@@ -41,10 +42,16 @@ func newAsker(s streams, noInput bool, look tui.Options) *asker {
 	return a
 }
 
-// answer is the client.Answerer of the terminal.
-func (a *asker) answer(ctx context.Context, q client.Question) (result any, err error) {
+// answer is the client.Answerer of the terminal, where one server is called.
+func (a *asker) answer(ctx context.Context, q client.Question) (any, error) {
+	return a.answerTo(ctx, "The server", q)
+}
+
+// answerTo is answer where several servers are, of which who asks.
+func (a *asker) answerTo(ctx context.Context, who string, q client.Question) (result any, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.who = who
 	if a.in == nil && a.chat == nil {
 		a.refused = questionText(q)
 		return nil, fmt.Errorf("the server asks: %s", a.refused)
@@ -114,7 +121,7 @@ func (a *asker) elicit(ctx context.Context, params json.RawMessage) (any, error)
 	if err != nil {
 		return nil, fmt.Errorf("read the server's question: %w", err)
 	}
-	form := tui.Form{Title: "The server asks", Text: e.Message, Fields: fields(schema.Properties, nil), Actions: []string{"Accept", "Decline", "Cancel"}}
+	form := tui.Form{Title: a.who + " asks", Text: e.Message, Fields: fields(schema.Properties, nil), Actions: []string{"Accept", "Decline", "Cancel"}}
 	values, action, err := a.form(ctx, form)
 	if err == tui.ErrLeft {
 		return map[string]any{"action": "cancel"}, nil
@@ -139,7 +146,7 @@ func (a *asker) visit(ctx context.Context, e elicitation) (any, error) {
 		return nil, fmt.Errorf("the server asks to open %q, which is no web address", tui.Clean(e.URL))
 	}
 	form := tui.Form{
-		Title: "The server asks you to open an address", Text: e.Message + "\n\n  " + address + "\n\nOpen it only if you trust it, and go on when you are done there.",
+		Title: a.who + " asks you to open an address", Text: e.Message + "\n\n  " + address + "\n\nOpen it only if you trust it, and go on when you are done there.",
 		Actions: []string{"I have opened it", "Decline", "Cancel"},
 	}
 	_, action, err := a.form(ctx, form)
@@ -180,7 +187,7 @@ func (a *asker) sample(ctx context.Context, params json.RawMessage) (any, error)
 		}
 	}
 	form := tui.Form{
-		Title: "The server asks for what a language model would say. There is none here: answer yourself, or refuse", Text: text.String(),
+		Title: a.who + " asks for what a language model would say. There is none here: answer yourself, or refuse", Text: text.String(),
 		Fields: []tui.Field{{Name: "answer", Kind: "text", Required: true}}, Actions: []string{"Send", "Refuse"},
 	}
 	values, action, err := a.form(ctx, form)
