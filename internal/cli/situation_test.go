@@ -37,7 +37,7 @@ var characters = []string{devidp.Standard.String(), devidp.Entra.String()}
 //	               with the browser; who cannot presses Ctrl-C
 //	server down    end the protected server
 //	age, broken, counts, hangingbus, idp   as in testdata/script
-//	[entra] stop   what follows does not depend on the provider
+//	[entra] stop   what follows is for the other character alone, or does not depend on the provider
 //
 // What was said stands in the script's file "said", one command after the other as on a terminal: first the command, then its
 // stdout, then its stderr, where each line begins with "2> ", then its exit code. A command that says one thing at one
@@ -273,14 +273,15 @@ func (h *transcripts) write(t *testing.T) {
 		}
 		other := h.said[script+" "+characters[1]]
 		var b strings.Builder
-		for i := range one {
-			switch {
-			case i >= len(other):
-				fmt.Fprintf(&b, "[%s] %s\n", characters[0], one[i])
-			case one[i] == other[i]:
+		for i := range max(len(one), len(other)) {
+			if i < len(one) && i < len(other) && one[i] == other[i] {
 				b.WriteString(one[i] + "\n")
-			default:
-				fmt.Fprintf(&b, "[%s] %s\n[%s] %s\n", characters[0], one[i], characters[1], other[i])
+				continue
+			}
+			for at, steps := range [][]string{one, other} {
+				if i < len(steps) {
+					fmt.Fprintf(&b, "[%s] %s\n", characters[at], steps[i])
+				}
 			}
 		}
 		path := filepath.Join(h.dir, script+".txtar")

@@ -410,6 +410,7 @@ var differing = []struct {
 	{regexp.MustCompile(`(?m)^( +(?:header kid|jti|sid|aio|rh|uti) +)\S+`), "${1}RANDOM"},
 	{regexp.MustCompile(`(?m)^( +client_id +)[\w-]{20,}`), "${1}REGISTERED"},
 	{regexp.MustCompile(`\d+ bytes`), "N bytes"},
+	{regexp.MustCompile(`fastmcp-auth devel[\w.-]*,`), "fastmcp-auth VERSION,"},
 	{regexp.MustCompile(`\.new-\d+`), ".new-N"},
 	{regexp.MustCompile(`signin-[\w-]+\.sealed`), "signin-HASH.sealed"},
 	{regexp.MustCompile(`"request_id":"\w+"`), `"request_id":"ID"`},
