@@ -62,7 +62,13 @@ func newConsole(t *testing.T) *console {
 			c.mu.Unlock()
 		}
 	}()
-	t.Cleanup(func() { slave.Close(); master.Close() })
+	t.Cleanup(func() {
+		slave.Close()
+		master.Close()
+		if raw, _ := c.raw(0); suite.Keep("terminal", raw) != nil {
+			t.Error("the search for secrets does not see what was drawn")
+		}
+	})
 	return c
 }
 
@@ -187,7 +193,7 @@ func TestTheAgentOnATerminal(t *testing.T) {
 		t.Helper()
 		cmd := exec.Command("fastmcp-auth", append([]string{"agent", tools.URL, "--no-auth", "--dir", "kept"}, args...)...)
 		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "HOME="+dir, "TERM=xterm", "CI=", "NO_COLOR=", "OPENAI_BASE_URL="+model.URL+"/v1", "OPENAI_MODEL=scripted", "OPENAI_API_KEY=", "GORACE="+raceOptions, secrets.Folder+"="+os.Getenv(secrets.Folder))
+		cmd.Env = append(ofHome(dir), "TERM=xterm", "CI=", "NO_COLOR=", "OPENAI_BASE_URL="+model.URL+"/v1", "OPENAI_MODEL=scripted", "OPENAI_API_KEY=", "GORACE="+raceOptions, secrets.Folder+"="+os.Getenv(secrets.Folder))
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = c.slave, c.slave, c.slave
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 		if err := cmd.Start(); err != nil {
