@@ -71,7 +71,7 @@ func TestAttack9_Attack10_TheConsoleSignedIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	everyCharacter(t, func(t *testing.T, character devidp.Character) {
-		apart(t, devidp.Options{Character: character}, "REVERSE_DURATION=6s", "POLICY_FILE="+policy).walk(t, "signed_in.mjs")
+		apart(t, devidp.Options{Character: character}, "REVERSE_DURATION=10s", "POLICY_FILE="+policy).walk(t, "signed_in.mjs")
 	})
 }
 
@@ -86,7 +86,7 @@ func TestAttack33_TheConsoleAndAProviderInTrouble(t *testing.T) {
 func TestTheConsoleWhenASessionsTimeIsUp(t *testing.T) {
 	t.Parallel() // most of it is waiting
 	everyCharacter(t, func(t *testing.T, character devidp.Character) {
-		apart(t, devidp.Options{Character: character}, "CONSOLE_IDLE=12s", "CONSOLE_LIFETIME=24s").walk(t, "expiry.mjs")
+		apart(t, devidp.Options{Character: character}, "CONSOLE_IDLE=15s", "CONSOLE_LIFETIME=30s").walk(t, "expiry.mjs")
 	})
 }
 

@@ -140,7 +140,7 @@ func TestAttack9_Attack10_TheConsoleSignedIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	newSite(t, "console", nil, "--reverse-duration", "6s", "--policy-file", policy).walk(t, "signed_in.mjs")
+	newSite(t, "console", nil, "--reverse-duration", "10s", "--policy-file", policy).walk(t, "signed_in.mjs")
 }
 
 // attack 33: a person who is disabled while signed in. attack 54: a Keycloak that is down.
@@ -153,7 +153,7 @@ func TestAttack33_TheConsoleAndAKeycloakInTrouble(t *testing.T) {
 }
 
 func TestTheConsoleWhenASessionsTimeIsUp(t *testing.T) {
-	newSite(t, "expiry", nil, "--console-idle", "12s", "--console-lifetime", "24s").walk(t, "expiry.mjs")
+	newSite(t, "expiry", nil, "--console-idle", "15s", "--console-lifetime", "30s").walk(t, "expiry.mjs")
 }
 
 // Nothing that a script in the page can reach, and nothing that was ever sent to the browser, holds a token.
