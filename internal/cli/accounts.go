@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -198,7 +199,11 @@ func (c *caller) useAccount() error {
 // oneEach refuses a name that fits nobody, or several at one server.
 func (c *caller) oneEach(some []tokencache.Kept) error {
 	if len(some) == 0 {
-		return &hintError{code: exitSignIn, err: fmt.Errorf("nobody called %q has signed in", c.account), hint: `run "fastmcp-auth accounts list" to see who has`}
+		none := &hintError{code: exitSignIn, err: fmt.Errorf("nobody called %q has signed in", c.account), hint: `run "fastmcp-auth accounts list" to see who has`}
+		if all, err := c.kept.SignIns(); err == nil && len(all) == 0 {
+			none.hint = cmp.Or(c.unasked(), fmt.Sprintf("run %q: nobody has signed in yet", "fastmcp-auth login "+c.server))
+		}
+		return none
 	}
 	seen := map[string]string{}
 	for _, k := range some {
