@@ -362,7 +362,7 @@ func (c *conversation) explainAgent(err error) error {
 
 // down says which server is left out, and why.
 func (c *conversation) down(s mcptools.Server, err error) string {
-	text := fmt.Sprintf("%s is left out: %s", s.Name, tui.Clean(err.Error()))
+	text := fmt.Sprintf("%s is left out: %s", s.Name, tui.Clean(plain(err)))
 	if all := hintsOf(err); len(all) > 0 {
 		text += "; " + strings.Join(all, "; ")
 	}

@@ -108,7 +108,7 @@ func (c *conversation) fault(err error) {
 	case errors.Is(err, context.Canceled):
 		c.chat.Note("Cancelled.")
 	default:
-		c.chat.Fault(strings.Join(append([]string{err.Error()}, hintsOf(err)...), "\n"))
+		c.chat.Fault(strings.Join(append([]string{plain(err)}, hintsOf(err)...), "\n"))
 	}
 }
 

@@ -35,7 +35,7 @@ func (c *callers) finish(results []made) error {
 		}
 		if r.err != nil {
 			if len(results) > 1 {
-				p.note("%s", tui.Clean(r.err.Error()))
+				p.note("%s", tui.Clean(plain(r.err)))
 			}
 			continue
 		}

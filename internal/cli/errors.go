@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -50,13 +51,19 @@ func report(w io.Writer, err error) {
 		fmt.Fprintln(w, "fastmcp-auth: cancelled")
 		return
 	}
-	for line := range strings.Lines(err.Error()) {
+	for line := range strings.Lines(plain(err)) {
 		fmt.Fprintln(w, folded(w, "fastmcp-auth: error: "+clean(line)))
 	}
 	for _, hint := range hintsOf(err) {
 		fmt.Fprintln(w, folded(w, "fastmcp-auth: hint: "+clean(hint)))
 	}
 }
+
+// rooms are the packages whose errors begin with their names, which are for Go programmers.
+var rooms = regexp.MustCompile(`(^|\n|: )(?:(?:client|signin|workload|tokencache|opener|store|sqlite|agent): )+`)
+
+// plain says err without the names of packages in front of what they say.
+func plain(err error) string { return rooms.ReplaceAllString(err.Error(), "$1") }
 
 // errorLine is an error as a program reads it: one line of JSON on stderr with --json.
 type errorLine struct {
@@ -72,7 +79,7 @@ var errorKinds = map[int]string{
 }
 
 func errorLineOf(err error) *errorLine {
-	line := &errorLine{Code: exitCode(err), Kind: errorKinds[exitCode(err)], Message: err.Error(), Hints: hintsOf(err)}
+	line := &errorLine{Code: exitCode(err), Kind: errorKinds[exitCode(err)], Message: plain(err), Hints: hintsOf(err)}
 	if errors.Is(err, context.Canceled) {
 		line.Message, line.Hints = "cancelled", nil
 	}

@@ -66,7 +66,7 @@ func (l *logout) run(ctx context.Context) error {
 		}
 		r := ended{Server: k.State.Server, Account: viewOf(k.State.Account), Revoked: err == nil}
 		if err != nil {
-			r.Reason = clean(err.Error())
+			r.Reason = clean(plain(err))
 		}
 		results = append(results, r)
 		if !l.asJSON {

@@ -87,7 +87,7 @@ func TestCallSignsIn(t *testing.T) {
 }
 
 func callSignsIn(p *guarded) {
-	p.want(4, 0, "", `error: client: `+p.url+` asks to sign in`, "call", "reverse_tool", "query=abc", "--no-input")
+	p.want(4, 0, "", `error: `+p.url+` asks to sign in`, "call", "reverse_tool", "query=abc", "--no-input")
 	p.want(0, 1, `"reversed_query": "cba"`, "Signed in.", "call", "reverse_tool", "query=abc")
 	p.want(0, 0, `"reversed_query":"cba"`, "", "call", "reverse_tool", "query=abc", "--json", "--no-input")
 	p.want(0, 0, "== random_number_tool", "", "call", "reverse_tool", "query=abc", "--", "random_number_tool", "min=1", "max=2", "--no-input")

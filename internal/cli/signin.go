@@ -91,7 +91,7 @@ func (c *caller) cache() (*tokencache.Cache, error) {
 
 // warn tells of what was lost or could not be kept.
 func (c *caller) warn(err error) {
-	fmt.Fprintf(c.err, "fastmcp-auth: warning: %v\n", err)
+	fmt.Fprintf(c.err, "fastmcp-auth: warning: %s\n", plain(err))
 	if unkept := (*tokencache.KeepError)(nil); errors.As(err, &unkept) && !c.warned {
 		c.warned = true
 		fmt.Fprintln(c.err, "fastmcp-auth: hint: name a folder for them with --store-dir; without one a sign-in ends with its command")
@@ -260,13 +260,13 @@ func open(ctx context.Context, page string) error {
 		if err = opener.Command(ctx, path, args...); err == nil || ctx.Err() != nil {
 			return err
 		}
-		failed = append(failed, strings.TrimPrefix(err.Error(), "opener: "))
+		failed = append(failed, plain(err))
 	}
 	if !tried { // what the system opens pages with may itself ask BROWSER, so not after a failure
 		if err = opener.Run(ctx, page); err == nil || ctx.Err() != nil {
 			return err
 		}
-		failed = append(failed, strings.TrimPrefix(err.Error(), "opener: "))
+		failed = append(failed, plain(err))
 	}
 	return errors.New(strings.Join(failed, "; "))
 }

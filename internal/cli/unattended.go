@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"golang.org/x/oauth2"
 
@@ -75,7 +74,7 @@ func (c *caller) proof(hc *http.Client) (signin.Authentication, error) {
 	case s.Key() != nil:
 		key, err := signin.ReadPrivateKey(s.Key())
 		if err != nil {
-			return nil, &hintError{code: exitUsage, err: fmt.Errorf("client.key_file: %s: %s", s.KeyFile, strings.TrimPrefix(err.Error(), "signin: ")),
+			return nil, &hintError{code: exitUsage, err: fmt.Errorf("client.key_file: %s: %s", s.KeyFile, plain(err)),
 				hint: "write one private key into it as PEM, not encrypted: RSA of 2048 bits or more, or P-256; and below it its certificate, where there is one"}
 		}
 		return key, nil
