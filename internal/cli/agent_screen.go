@@ -73,7 +73,7 @@ func (c *conversation) connect(ctx context.Context) error {
 			up++
 		}
 	}
-	c.chat.Note(fmt.Sprintf("%d tools of %d servers. Ask for something, or type /help.", len(tools), up))
+	c.chat.Note(fmt.Sprintf("%s of %s. Ask for something, or type /help.", some(len(tools), "tool"), some(up, "server")))
 	c.status()
 	return nil
 }
@@ -227,4 +227,12 @@ func (c *conversation) replay() {
 			c.chat.Note("called " + call.Tool + " " + call.Arguments)
 		}
 	}
+}
+
+// some is so many things in words.
+func some(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
