@@ -290,13 +290,11 @@ func listen(t *testing.T, mcp string) *wire {
 			return nil
 		},
 	}
-	// A server of net/http closes what is left of a request when its answer begins, and a server behind it may be that quick.
 	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
+		// Otherwise what is left of a request is closed when its answer begins, and a server that is quick loses the connection.
+		if err := http.NewResponseController(rw).EnableFullDuplex(); err != nil {
 			t.Error(err)
 		}
-		r.Body = io.NopCloser(bytes.NewReader(body))
 		proxy.ServeHTTP(rw, r)
 	}))
 	t.Cleanup(front.Close)

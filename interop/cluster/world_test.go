@@ -73,6 +73,10 @@ func newWorld(t *testing.T) *world {
 		program.Build(t, dir)
 	}
 	w.front = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		// Otherwise what is left of a request is closed when its answer begins, and a server that is quick loses the connection.
+		if err := http.NewResponseController(rw).EnableFullDuplex(); err != nil {
+			t.Error(err)
+		}
 		all := *w.behind.Load()
 		all[w.turn.Add(1)%uint64(len(all))].ServeHTTP(rw, r)
 	}))
