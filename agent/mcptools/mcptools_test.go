@@ -221,20 +221,25 @@ func (m *model) Stream(_ context.Context, r agent.Request, _ func(string)) (*age
 	return &agent.Reply{Text: "done"}, nil
 }
 
-// TestASignInInTheMiddleOfATurnKeepsTheConversation takes the token away between two turns: 401, one sign-in, the same
-// call once more, and everything that was said is still there.
-func TestASignInInTheMiddleOfATurnKeepsTheConversation(t *testing.T) {
-	d := &door{good: "token-1"}
-	made := atomic.Int64{}
-	s := offering("a", func(context.Context) { made.Add(1) }, "echo")
-	d.h = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, nil)
+// before puts a door before s that is content with the first token.
+func before(t *testing.T, s *mcp.Server) *door {
+	d := &door{good: "token-1", h: mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, nil)}
 	d.self = httptest.NewServer(d)
-	defer d.self.Close()
-	d.as = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	t.Cleanup(d.self.Close)
+	d.as = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(oauth.ServerMetadata{Issuer: d.as.URL, TokenEndpoint: d.as.URL + "/token"})
 	}))
-	defer d.as.Close()
+	t.Cleanup(d.as.Close)
+	return d
+}
+
+// TestASignInInTheMiddleOfATurnKeepsTheConversation takes the token away between two turns: 401, one sign-in, the same
+// call once more, and everything that was said is still there.
+func TestASignInInTheMiddleOfATurnKeepsTheConversation(t *testing.T) {
+	made := atomic.Int64{}
+	s := offering("a", func(context.Context) { made.Add(1) }, "echo")
+	d := before(t, s)
 	f := &flow{}
 	servers := &mcptools.Servers{Down: func(_ mcptools.Server, err error) { t.Error(err) }}
 	servers.Add(at("a", d.self.URL+"/mcp", client.Options{SignIn: f}))
@@ -263,16 +268,8 @@ func TestASignInInTheMiddleOfATurnKeepsTheConversation(t *testing.T) {
 
 // TestAServerThatIsNeverContent refuses each token: the call ends with an error after few sign-ins, and the turn goes on.
 func TestAServerThatIsNeverContent(t *testing.T) {
-	d := &door{good: "token-1"}
 	s := offering("a", nil, "echo")
-	d.h = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, nil)
-	d.self = httptest.NewServer(d)
-	defer d.self.Close()
-	d.as = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		json.NewEncoder(w).Encode(oauth.ServerMetadata{Issuer: d.as.URL, TokenEndpoint: d.as.URL + "/token"})
-	}))
-	defer d.as.Close()
+	d := before(t, s)
 	f := &flow{}
 	servers := &mcptools.Servers{}
 	servers.Add(at("a", d.self.URL+"/mcp", client.Options{SignIn: f}))

@@ -13,6 +13,7 @@ import (
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin/workload"
 	"github.com/fastmcp-auth/fastmcp-auth/client/tokencache"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
 	"github.com/fastmcp-auth/fastmcp-auth/oauth"
 )
 
@@ -51,6 +52,9 @@ func adviceFor(err error) (a advice.Advice, code int, found bool) {
 		return a, exitSignIn, true
 	}
 	if trouble, a := advice.Network(err); trouble != advice.NoTrouble {
+		if trouble == advice.Refused && serverOf(err) == config.DefaultServer && strings.Contains(a.Cause, "(127.0.0.1:8000)") {
+			a.Cure = `run "fastmcp-auth serve" to have a server there, or name yours with --server`
+		}
 		return a, exitUnreachable, true
 	}
 	switch {

@@ -6,14 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/fastmcp-auth/fastmcp-auth/client"
 	"github.com/fastmcp-auth/fastmcp-auth/client/signin"
+	"github.com/fastmcp-auth/fastmcp-auth/internal/config"
 	"github.com/fastmcp-auth/fastmcp-auth/oauth"
 )
+
+// refusedAt is the error of dialing an address where nobody listens.
+func refusedAt(address string) error {
+	return &net.OpError{Op: "dial", Addr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address)), Err: syscall.ECONNREFUSED}
+}
 
 func TestErrorsOfSignInAndNetworkEndWithTheCodeThatFits(t *testing.T) {
 	const server = "https://mcp.example.com/mcp"
@@ -44,6 +51,8 @@ func TestErrorsOfSignInAndNetworkEndWithTheCodeThatFits(t *testing.T) {
 		{"a name that is none", &net.DNSError{Name: "mcp.example.com", IsNotFound: true}, 6, []string{"no host mcp.example.com"}},
 		{"metadata of a server that is down", &client.DiscoveryError{Err: &client.StatusError{Status: 503}}, 6, []string{"try again"}},
 		{"metadata that nobody serves", &client.DiscoveryError{Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}, 6, []string{"nothing listens"}},
+		{"serve that does not run", &callError{err: refusedAt("127.0.0.1:8000"), server: config.DefaultServer}, 6, []string{`hint: run "fastmcp-auth serve"`}},
+		{"the provider of serve that does not run", &callError{err: refusedAt("127.0.0.1:9"), server: config.DefaultServer}, 6, []string{"start the server"}},
 		{"too slow", context.DeadlineExceeded, 6, []string{"in time"}},
 		{"a hang-up of ours", context.Canceled, 3, []string{"cancelled"}},
 		{"an address that is taken", fmt.Errorf("listen: %w", &net.OpError{Op: "listen", Err: syscall.EADDRINUSE}), 1, nil},

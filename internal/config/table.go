@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// DefaultServer is the server that commands call where none is named: the one of serve on this machine.
+const DefaultServer = "http://127.0.0.1:8000/mcp"
+
 // kind is what a setting may be.
 type kind int
 
@@ -204,7 +207,7 @@ var table = []setting{
 	{key: "tokens.unknown_key_interval", kind: span, fallback: "5m", from: time.Second, to: time.Hour, section: whileRunning,
 		help: "Least time between two fetches of the provider's keys for tokens signed with an unknown key."},
 
-	{key: "server", kind: text, fallback: "http://127.0.0.1:8000/mcp", commands: calling, section: whenCalling, check: printable,
+	{key: "server", kind: text, fallback: DefaultServer, commands: calling, section: whenCalling, check: printable,
 		help: "MCP server that is called: its URL, or its name in servers."},
 	{key: "ca_file", kind: text, commands: calling, section: whenCalling,
 		help: "File with certificates, as PEM, that sign servers besides those the system trusts."},
